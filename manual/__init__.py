@@ -1,0 +1,1 @@
+"""Back-propagation derived by hand, in NumPy: layers, losses, optimisers and networks."""

@@ -1,0 +1,74 @@
+"""What a layer is: a frozen dataclass of hyper-parameters with two pure methods."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+# The kind of each argument of `forward`, written as its annotation.
+Real: TypeAlias = Annotated[Array, "real"]  # input, has a gradient
+Param: TypeAlias = Annotated[Array, "param"]  # learned, has a gradient
+Index: TypeAlias = Annotated[Array, "index"]  # integer, has none
+Buffer: TypeAlias = Annotated[Array, "buffer"]  # state or constant, has none
+
+Saved: TypeAlias = tuple[Any, ...]
+Grads: TypeAlias = dict[str, Array]
+
+
+class Layer:
+    """A differentiable function of all its arrays, with its derivative written by hand.
+
+    A subclass is a frozen dataclass whose fields are hyper-parameters under torch's names and
+    defaults. The signature of `forward` is the only declaration of the arguments: their names,
+    their order and, by annotation, their kind. A variadic ``*x`` names them x0, x1, …
+
+    Both methods are pure: nothing received is written to, and dtype in is dtype out.
+    """
+
+    def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, Saved]:
+        """Return the output ``y`` and the tuple ``saved`` that `backward` unpacks."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, saved: Saved, dy: Any) -> Grads:
+        """Return the gradient of ⟨dy, y⟩ for every smooth argument, by its name."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def argument_kinds(self, count: int) -> dict[str, str]:
+        """The name and kind ("real", "param", "index" or "buffer") of `count` arguments, in order.
+
+        Raises    TypeError when `forward` does not take that many
+        """
+        return dict(_kinds_of(type(self), count))
+
+
+@cache
+def _kinds_of(layer: type[Layer], count: int) -> tuple[tuple[str, str], ...]:
+    hints = get_type_hints(layer.forward, include_extras=True)
+    parameters = list(inspect.signature(layer.forward).parameters.values())[1:]
+    named = []
+    required = 0
+    for parameter in parameters:
+        kind = _kind(hints[parameter.name])
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            named += [(f"{parameter.name}{i}", kind) for i in range(count - len(named))]
+        else:
+            named.append((parameter.name, kind))
+            required += parameter.default is parameter.empty
+    if not required <= count <= len(named):
+        names = ", ".join(str(p) for p in inspect.signature(layer.forward).parameters)
+        raise TypeError(f"{layer.__name__}.forward({names}) does not take {count} arrays")
+    return tuple(named[:count])
+
+
+def _kind(hint: Any) -> str:
+    """The kind in ``Real``, ``Param | None`` and the like."""
+    options = [hint] if get_origin(hint) is Annotated else get_args(hint)
+    for option in options:
+        if get_origin(option) is Annotated:
+            return str(get_args(option)[1])
+    raise TypeError(f"{hint} is not Real, Param, Index or Buffer")

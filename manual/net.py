@@ -1,0 +1,145 @@
+"""Networks as straight-line programs: named values, each set once by one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from manual.layer import Grads, Layer, Saved
+
+
+@dataclass(frozen=True)
+class Step:
+    """``out = layer(*args)``; several outputs have a tuple of names; an absent argument is None."""
+
+    out: str | tuple[str, ...]
+    layer: Layer
+    args: tuple[str | None, ...]
+
+    @cached_property
+    def outs(self) -> tuple[str, ...]:
+        return (self.out,) if isinstance(self.out, str) else self.out
+
+    @cached_property
+    def slots(self) -> tuple[tuple[str, str], ...]:
+        """(the layer's own argument name, the network's name for it) of every argument given."""
+        names = self.layer.argument_kinds(len(self.args))
+        return tuple((n, a) for n, a in zip(names, self.args, strict=True) if a is not None)
+
+
+class NetError(ValueError):
+    """A network that cannot be built, or arrays that do not fit it."""
+
+
+@dataclass(frozen=True)
+class Net(Layer):
+    """A program of steps, run in order; its last step's output is y.
+
+    Shapes    whatever its steps ask for; arguments are `inputs`, in that order
+    Backward  steps in reverse; a name used twice has its cotangents summed, out of place
+    Source    reverse accumulation: Griewank & Walther, Evaluating Derivatives (2008), §3.2
+    Raises    NetError for a rebound or unknown name, a wrong argument count, an unread step
+    """
+
+    inputs: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise NetError("a network needs at least one step")
+        known: set[str] = set()
+        unread: dict[str, str] = {}
+        for name in self.inputs:
+            _bind(name, f"input {name!r}", known, unread)
+        for step in self.steps:
+            here = f"step {step.out!r} ({type(step.layer).__name__})"
+            _check_count(step, here)
+            for name in filter(None, step.args):
+                if name not in known:
+                    raise NetError(f"{here} reads {name!r}, which no input or earlier step sets")
+                unread.pop(name, None)
+            for name in step.outs:
+                _bind(name, here, known, unread)
+        for name in self.steps[-1].outs:
+            unread.pop(name)
+        for name, where in unread.items():
+            raise NetError(f"{where}: nobody reads {name!r}; read it or leave it out")
+
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """The kind of each input: that of the first argument it is used for."""
+        used: dict[str, str] = {}
+        for step in self.steps:
+            kinds = step.layer.argument_kinds(len(step.args))
+            for own, name in step.slots:
+                used.setdefault(name, kinds[own])
+        return {name: used[name] for name in self.inputs}
+
+    def argument_kinds(self, count: int) -> dict[str, str]:
+        if count != len(self.inputs):
+            raise TypeError(f"the network takes {len(self.inputs)} arrays, not {count}")
+        return self.kinds
+
+    def forward(self, *args: Any) -> tuple[Any, Saved]:
+        if len(args) != len(self.inputs):
+            raise NetError(f"the network takes {len(self.inputs)} arrays, {len(args)} were given")
+        values: dict[str | None, Any] = dict(zip(self.inputs, args, strict=True))
+        values[None] = None
+        saved = []
+        y: Any = None
+        for step in self.steps:
+            given = [values[name] for name in step.args]
+            try:
+                y, kept = step.layer.forward(*given)
+            except (ValueError, IndexError) as error:
+                raise NetError(_misfit(step, given, error)) from error
+            saved.append(kept)
+            if isinstance(step.out, str):
+                values[step.out] = y
+            else:
+                values.update(zip(step.out, y, strict=True))
+        return y, tuple(saved)
+
+    def backward(self, saved: Saved, dy: Any) -> Grads:
+        """As `Layer.backward`; an output without a cotangent has None in the tuple dy."""
+        last = self.steps[-1].out
+        grads: Grads = {last: dy} if isinstance(last, str) else dict(zip(last, dy, strict=True))
+        for step, kept in zip(reversed(self.steps), reversed(saved), strict=True):
+            out = step.out
+            if isinstance(out, str):
+                arrived = grads.pop(out, None)
+                if arrived is None:
+                    continue
+            else:
+                arrived = tuple(grads.pop(name, None) for name in out)
+                if all(part is None for part in arrived):
+                    continue
+            given = step.layer.backward(kept, arrived)
+            for own, name in step.slots:
+                if own in given:
+                    grads[name] = grads[name] + given[own] if name in grads else given[own]
+        return grads
+
+
+def _bind(name: str, where: str, known: set[str], unread: dict[str, str]) -> None:
+    if name in known:
+        raise NetError(f"{where} sets {name!r} a second time; every name is set once")
+    known.add(name)
+    unread[name] = where
+
+
+def _check_count(step: Step, where: str) -> None:
+    try:
+        step.layer.argument_kinds(len(step.args))
+    except TypeError as error:
+        raise NetError(f"{where}: {error}") from error
+
+
+def _misfit(step: Step, given: list[Any], error: Exception) -> str:
+    shapes = ", ".join(
+        f"{own} {value.shape}"
+        for (own, _), value in zip(step.slots, (v for v in given if v is not None), strict=True)
+    )
+    return f"step {step.out!r} ({type(step.layer).__name__}) cannot take {shapes}: {error}"
