@@ -50,7 +50,7 @@ class Layer:
 def _kinds_of(layer: type[Layer], count: int) -> tuple[tuple[str, str], ...]:
     hints = get_type_hints(layer.forward, include_extras=True)
     parameters = list(inspect.signature(layer.forward).parameters.values())[1:]
-    named = []
+    named: list[tuple[str, str]] = []
     required = 0
     for parameter in parameters:
         kind = _kind(hints[parameter.name])

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from manual.layer import Grads, Layer, Saved
+import numpy as np
+
+from manual.layer import Array, Grads, Layer, Saved
 
 
 @dataclass(frozen=True)
@@ -109,18 +111,28 @@ class Net(Layer):
         for step, kept in zip(reversed(self.steps), reversed(saved), strict=True):
             out = step.out
             if isinstance(out, str):
-                arrived = grads.pop(out, None)
+                arrived = _sealed(grads.pop(out, None))
                 if arrived is None:
                     continue
             else:
-                arrived = tuple(grads.pop(name, None) for name in out)
+                arrived = tuple(_sealed(grads.pop(name, None)) for name in out)
                 if all(part is None for part in arrived):
                     continue
             given = step.layer.backward(kept, arrived)
             for own, name in step.slots:
                 if own in given:
-                    grads[name] = grads[name] + given[own] if name in grads else given[own]
+                    before = grads.get(name)
+                    both = given[own] if before is None else np.asarray(before + given[own])
+                    grads[name] = both
         return grads
+
+
+def _sealed(dy: Array | None) -> Array | None:
+    """A read-only view: a layer may hand dy on as two gradients, and neither may be written to."""
+    if dy is not None:
+        dy = dy.view()
+        dy.flags.writeable = False
+    return dy
 
 
 def _bind(name: str, where: str, known: set[str], unread: dict[str, str]) -> None:

@@ -40,7 +40,7 @@ def absolute(x: Array) -> Array:
 def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
     """Sum g over the axes along which an array of `shape` was broadcast to g's shape."""
     if g.shape == shape:
-        return g
+        return np.asarray(g)
     lead = g.ndim - len(shape)
     stretched = [i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1]
     summed = np.add.reduce(g, axis=(*range(lead), *stretched), keepdims=True)

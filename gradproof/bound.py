@@ -1,0 +1,143 @@
+"""The bound: how much of a difference is rounding, measured element by element.
+
+    |manual − reference| ≤ C × floor,   floor = max(u |g|, max_k |g_k − g|) + least
+
+where g_k is the reference with its arithmetic disturbed in the last place, and g the same run
+undisturbed. `least` is what underflow may lose: the smallest normal number, times the size of the
+data that may multiply it afterwards. Nothing of manual enters the floor, so a wrong gradient cannot raise its own bound.
+Samples are taken only until everything is within the bound: each can only raise it, so an early
+acceptance is the same verdict that the whole number of samples would have given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+C = 16.0
+"""Errors of up to C noise floors are rounding; see docs/decisions."""
+
+
+class Comparison:
+    """Two arrays of the same shape and dtype, and the floor measured so far.
+
+    scale    size of the data by which an underflowed number may be multiplied
+    """
+
+    def __init__(self, manual: Array, reference: Array, scale: float = 1.0) -> None:
+        self.manual, self.reference = manual, reference
+        self.exact = bool(np.array_equal(manual, reference))
+        self.samples = 0
+        if self.exact:
+            return
+        info = np.finfo(reference.dtype)
+        with np.errstate(all="ignore"):
+            error = np.abs(manual - reference)
+            # Equal infinities, and NaN on both sides, are no difference.
+            same = (manual == reference) | (np.isnan(manual) & np.isnan(reference))
+            error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
+            self._least = float(info.smallest_normal) * scale
+            floor = np.abs(reference) * (info.eps / 2) + self._least
+            self.floor = np.where(np.isnan(floor), 0.0, floor)
+        self.error = error
+
+    def add(self, disturbed: Array, undisturbed: Array) -> None:
+        """One more sample of the noise. A sample that is not finite says that anything may be."""
+        self.samples += 1
+        if self.exact:
+            return
+        with np.errstate(all="ignore"):
+            noise = np.abs(disturbed - undisturbed) + self._least
+        self.floor = np.maximum(self.floor, np.where(np.isfinite(noise), noise, np.inf))
+
+    @property
+    def bound(self) -> Array:
+        with np.errstate(over="ignore"):
+            return np.asarray(C * self.floor)
+
+    def within(self) -> bool:
+        return self.exact or bool(np.all(self.error <= self.bound))
+
+
+def settle(comparisons: Mapping[str, Comparison], samples: Iterable[Mapping[str, Any]]) -> int:
+    """Take samples {quantity: (disturbed, undisturbed)} until all is within its bound or none is left.
+
+    Returns the number of samples taken.
+    """
+    taken = 0
+    if all(c.within() for c in comparisons.values()):
+        return taken
+    for sample in samples:
+        taken += 1
+        for quantity, (disturbed, undisturbed) in sample.items():
+            if quantity in comparisons:
+                comparisons[quantity].add(disturbed, undisturbed)
+        if all(c.within() for c in comparisons.values()):
+            break
+    return taken
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a comparison says in numbers; the fields are those of `records.Agreement`."""
+
+    max_abs_diff: float
+    max_ulp_diff: float
+    worst_ratio: float
+    worst_index: tuple[int, ...]
+    manual: float
+    reference: float
+    bound: float
+    n_over: int
+    cosine: float
+    norm_ratio: float
+    vacuous: str
+
+
+def figures(c: Comparison) -> Figures:
+    """Summarise a comparison. `vacuous` says why it could not have failed, or is empty."""
+    m, r = c.manual, c.reference
+    if r.size == 0:
+        return Figures(0.0, 0.0, 0.0, (), np.nan, np.nan, np.nan, 0, np.nan, np.nan, "empty")
+    nonzero = bool(r.any())
+    if c.exact:
+        at = int(np.abs(r).argmax()) if nonzero else 0
+        value = float(r.flat[at])
+        index = tuple(int(i) for i in np.unravel_index(at, r.shape))
+        bound = C * (abs(value) * float(np.finfo(r.dtype).eps) / 2)
+        one = 1.0 if nonzero else np.nan
+        why = "" if nonzero else "all zero"
+        return Figures(0.0, 0.0, 0.0, index, value, value, bound, 0, one, one, why)
+    with np.errstate(all="ignore"):
+        bound_all = c.bound
+        ratio = np.asarray(c.error / bound_all)
+        # An infinite error where the noise is infinite as well is no evidence.
+        ratio = np.where((c.error == 0) | np.isnan(ratio), 0.0, ratio)
+        at = int(ratio.argmax())
+        index = tuple(int(i) for i in np.unravel_index(at, r.shape))
+        in_ulps = np.asarray(c.error / np.spacing(np.abs(r)))
+        ulps = float(np.where(np.isnan(in_ulps), 0.0, in_ulps).max())
+        wide_m, wide_r = m.astype(np.float64).ravel(), r.astype(np.float64).ravel()
+        scale = np.abs(wide_r).max() or 1.0
+        wide_m, wide_r = wide_m / scale, wide_r / scale
+        norm_m, norm_r = float(np.sqrt(wide_m @ wide_m)), float(np.sqrt(wide_r @ wide_r))
+        cosine = float(wide_m @ wide_r) / (norm_m * norm_r) if norm_m and norm_r else np.nan
+    blind = nonzero and bool((bound_all >= np.abs(r)).all())
+    return Figures(
+        float(c.error.max()),
+        ulps,
+        float(ratio.flat[at]),
+        index,
+        float(m.flat[at]),
+        float(r.flat[at]),
+        float(bound_all.flat[at]),
+        int((ratio > 1).sum()),
+        cosine,
+        norm_m / norm_r if norm_r else np.nan,
+        "bound as large as the values" if blind else "" if nonzero else "all zero",
+    )

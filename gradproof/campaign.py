@@ -1,0 +1,201 @@
+"""A run: plan its tasks, do them in parallel, keep what is finished, make the report."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gradproof.environment import environment
+from gradproof.errors import InputError
+from gradproof.subject import Subject
+from gradproof.worker import Done, Task, run_task
+
+SHARD = 200
+"""Networks in one task."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much a run does: networks; cases of each layer and optimiser; training steps."""
+
+    networks: int
+    cases: int
+    steps: int
+
+
+PROFILES = {
+    "quick": Profile(networks=300, cases=20, steps=40),
+    "default": Profile(networks=2400, cases=100, steps=200),
+    "deep": Profile(networks=20000, cases=500, steps=200),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """A run's options, as the command line gives them.
+
+    examples   networks to draw, or None for the profile's number
+    layers     names of the only layers to judge; empty for all, and the networks
+    """
+
+    profile: str = "default"
+    examples: int | None = None
+    seed: int = 0
+    layers: tuple[str, ...] = ()
+    jobs: int = 0
+    out: Path = Path("reports/latest")
+    runs: Path = Path("reports/runs")
+
+
+def plan(subject: Subject, options: Options) -> list[Task]:
+    """The tasks of a run, the longest first.
+
+    Raises    InputError for an unknown profile or layer
+    """
+    if options.profile not in PROFILES:
+        names = ", ".join(PROFILES)
+        raise InputError(f"unknown PROFILE {options.profile!r}; choose one of {names}")
+    profile = PROFILES[options.profile]
+    known = {**subject.layers, **{k.__name__: k for k in subject.optimizers}}
+    for name in options.layers:
+        if name not in known:
+            raise InputError(f"unknown layer {name!r} in LAYERS; there are {', '.join(known)}")
+    networks = [n for n, k in subject.layers.items() if k is subject.net]
+    names = options.layers or tuple(known)
+    tasks = []
+    if not options.layers and subject.trajectories is not None:
+        count = len(subject.trajectories(options.profile, options.seed))
+        tasks += [Task("trajectory", str(i), profile.steps, options.seed) for i in range(count)]
+    total = profile.networks if options.examples is None else options.examples
+    for name in (n for n in names if n in networks):
+        for shard in range(-(-total // SHARD)):
+            count = min(SHARD, total - shard * SHARD)
+            tasks.append(Task("network", name, count, options.seed * 1_000_003 + shard))
+    for name in (n for n in names if n not in networks):
+        source = "layer" if name in subject.layers else "optimizer"
+        tasks.append(Task(source, name, profile.cases, options.seed))
+    return tasks
+
+
+def run(
+    root: Path, subject: Subject, options: Options, progress: Callable[[Done, int], None]
+) -> tuple[Path, dict[str, Any]]:
+    """Do a whole run; returns its folder and what stands in its run.json.
+
+    Raises    InputError when it cannot begin
+    """
+    if subject.unfinished:
+        raise InputError(subject.unfinished)
+    tasks = plan(subject, options)
+    folder, about = _begin(root, options)
+    done: list[Done] = []
+    started = time.monotonic()
+    try:
+        for finished in _all(root, folder, about["run"], tasks, options.jobs or os.cpu_count() or 1):
+            done.append(finished)
+            progress(finished, len(tasks))
+    except KeyboardInterrupt:
+        about["interrupted"] = True
+    else:
+        about["finished"] = _now()
+    about["seconds"] = {"judging": time.monotonic() - started}
+    about |= summarise(done)
+    write_json(folder / "run.json", about)
+    return folder, about
+
+
+def summarise(done: list[Done]) -> dict[str, Any]:
+    """The verdict and the counts of the tasks that were finished."""
+    verdicts: dict[str, int] = {}
+    for d in done:
+        for verdict, count in d.verdicts.items():
+            verdicts[verdict] = verdicts.get(verdict, 0) + count
+    networks = [d for d in done if d.task.source == "network"]
+    vacuous = sum(d.verdicts.get("vacuous", 0) for d in networks)
+    drawn = sum(d.examples for d in networks)
+    bad = verdicts.get("disagree", 0) + verdicts.get("error", 0)
+    too_vacuous = drawn > 0 and vacuous > 0.05 * drawn
+    return {
+        "verdict": "disagree" if bad or too_vacuous else "agree",
+        "verdicts": verdicts,
+        "counts": {
+            "networks": drawn,
+            "vacuous networks": vacuous,
+            "layer cases": sum(d.examples for d in done if d.task.source == "layer"),
+            "optimizer cases": sum(d.examples for d in done if d.task.source == "optimizer"),
+            "trajectories": sum(d.task.source == "trajectory" for d in done),
+            "arrays": sum(d.arrays for d in done),
+        },
+        "witnesses": sorted(w for d in done for w in d.witnesses),
+        "accuracy": [a for d in done for a in d.extra.get("accuracy", [])],
+    }
+
+
+def _begin(root: Path, options: Options) -> tuple[Path, dict[str, Any]]:
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+    folder = root / options.runs / name
+    try:
+        (folder / "parts").mkdir(parents=True)
+        (folder / "witnesses").mkdir()
+        (root / options.out).parent.mkdir(parents=True, exist_ok=True)
+        if not os.access((root / options.out).parent, os.W_OK):
+            raise PermissionError(f"{(root / options.out).parent} is read-only")
+    except OSError as error:
+        raise InputError(
+            f"the report folder cannot be written: {error}; make it writable or choose another "
+            "with --out"
+        ) from error
+    about = {
+        "run": name,
+        "started": _now(),
+        "finished": None,
+        "profile": options.profile,
+        "seed": options.seed,
+        "examples": options.examples,
+        "layers": list(options.layers),
+        "environment": environment(root),
+    }
+    write_json(folder / "run.json", about)
+    return folder, about
+
+
+def _all(root: Path, folder: Path, run: str, tasks: list[Task], jobs: int) -> Iterator[Done]:
+    """Every task's outcome as it comes. Workers are spawned: torch does not survive a fork."""
+    for name in THREADS:
+        os.environ.setdefault(name, "1")
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)) or 1, mp_context=context)
+    waiting: set[Future[Done]] = {pool.submit(run_task, root, folder, run, t) for t in tasks}
+    try:
+        while waiting:
+            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in ready:
+                yield future.result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a worker process was killed (out of memory?); its finished rows are kept in "
+            f"{folder}: gradproof report {folder}"
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    temporary.replace(path)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,165 @@
+"""Drawing a case: a valid layer from its strategy, and everything else by the harness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from gradproof.fill import HAZARDS, LAYOUTS, MILD, MILD_PARAMETERS, Array, fill, lay_out
+from gradproof.spec import CaseRule, Draw, Shape, Spec
+
+_DY = 1 << 20  # the generator stream of the cotangents, after any argument's
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer on given arrays, with everything that was drawn.
+
+    layer     the layer, or a network
+    arrays    by argument name, in `forward`'s order; an absent argument is None
+    kinds     the kind of each argument
+    dtype     of every array that is not an index
+    layout    how the arrays lie in memory when manual receives them
+    hazards   how the values were drawn: of the inputs, of the parameters, of dy
+    seed      from which the arrays were filled
+    dy        the cotangent of each output, None where one has none; drawn when first needed
+    """
+
+    layer: Any
+    arrays: Mapping[str, Array | None]
+    kinds: Mapping[str, str]
+    dtype: str
+    layout: str = "C"
+    hazards: tuple[str, ...] = ()
+    seed: int = 0
+    dy: tuple[Array | None, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return type(self.layer).__name__
+
+    @cached_property
+    def smooth(self) -> tuple[bool, ...]:
+        """Whether each argument has a gradient."""
+        return tuple(
+            self.arrays[name] is not None and kind in ("real", "param")
+            for name, kind in self.kinds.items()
+        )
+
+    @cached_property
+    def scale(self) -> float:
+        """The largest input times the largest cotangent, each at least 1."""
+        given = [a for a in self.arrays.values() if a is not None]
+        return _largest(given) * _largest([d for d in self.dy if d is not None])
+
+    @cached_property
+    def digest(self) -> str:
+        """A short name that two cases share only if they are the same."""
+        shapes = [(n, None if a is None else a.shape) for n, a in self.arrays.items()]
+        text = repr((self.layer, shapes, self.dtype, self.layout, self.hazards, self.seed))
+        return blake2b(text.encode(), digest_size=6).hexdigest()
+
+    def with_dy(self, outputs: Sequence[Array]) -> Case:
+        """The case with a drawn cotangent for each floating output; itself if it has them."""
+        if self.dy:
+            return self
+        return replace(self, dy=draw_dy(outputs, self.hazards[-1], self.seed))
+
+
+def _largest(arrays: Sequence[Array]) -> float:
+    return max([1.0, *(float(np.abs(a).max()) for a in arrays if a.size)])
+
+
+def arguments(layer: Any, given: Sequence[str]) -> dict[str, str]:
+    """Name and kind of each argument of `layer.forward`, up to the last of the given ones.
+
+    Raises    ValueError when `forward` takes no argument of a given name
+    """
+    for count in range(len(given), len(given) + 16):
+        try:
+            kinds: dict[str, str] = layer.argument_kinds(count)
+        except TypeError:
+            continue
+        if set(given) <= set(kinds):
+            return kinds
+    raise ValueError(f"{type(layer).__name__}.forward does not take {', '.join(given)}")
+
+
+def make_case(spec: Spec, dtype: str, hazards: tuple[str, ...], layout: str, seed: int) -> Case:
+    """Fill a spec's arrays from one seed."""
+    kinds = arguments(spec.layer, list(spec.entries))
+    arrays: dict[str, Array | None] = {}
+    for i, (name, kind) in enumerate(kinds.items()):
+        entry = spec.entries.get(name)
+        hazard = hazards[1] if kind == "param" else hazards[0]
+        generator = np.random.default_rng([seed, i])
+        arrays[name] = None if entry is None else fill(entry, hazard, generator, dtype)
+    return Case(spec.layer, arrays, kinds, dtype, layout, hazards, seed)
+
+
+def draw_dy(outputs: Sequence[Array], hazard: str, seed: int) -> tuple[Array | None, ...]:
+    """Sign-varied cotangents.
+
+    The hazard "broadcast" repeats one row without copying it, "sparse" has zeros in half of it.
+    """
+    drawn: list[Array | None] = []
+    for i, y in enumerate(outputs):
+        if y.dtype.kind not in "fc":
+            drawn.append(None)
+            continue
+        r = np.random.default_rng([seed, _DY + i])
+        if hazard == "broadcast" and y.ndim:
+            row = r.standard_normal(y.shape[-1:]).astype(y.dtype)
+            dy = np.broadcast_to(row, y.shape)
+        else:
+            name = "normal" if hazard in ("broadcast", "sparse") else hazard
+            dy = np.array(HAZARDS[name](r, y.shape), dtype=y.dtype)
+            if hazard == "sparse" and y.size > 1:
+                dy.flat[r.permutation(y.size)[: y.size // 2]] = 0
+        dy.flags.writeable = False
+        drawn.append(dy)
+    return tuple(drawn)
+
+
+def shapes(rule: CaseRule) -> st.SearchStrategy[Shape]:
+    """Shapes for a layer's first argument: axes distinct or deliberately equal, some of length 0."""
+
+    @st.composite
+    def shape(draw: Draw) -> Shape:
+        rank = draw(st.integers(*rule.rank))
+        if rank and draw(st.integers(0, 7)) == 0:
+            return (draw(st.integers(1, 4)),) * rank
+        axes = [draw(_AXIS) for _ in range(rank)]
+        if rank and rule.empty and draw(st.integers(0, 39)) == 39:
+            axes[draw(st.integers(0, rank - 1))] = 0
+        return tuple(axes)
+
+    return shape()
+
+
+_AXIS = st.sampled_from((2, 3, 4, 5, 2, 3, 4, 5, 6, 1))
+_DTYPES = st.sampled_from(["float64", "float32"])
+_LAYOUTS = st.sampled_from(LAYOUTS)
+_DY_HAZARDS = st.sampled_from(["normal", "broadcast", "mixed-scales", "sparse", "tiny", "huge"])
+_SEEDS = st.integers(0, 2**32 - 1)
+
+
+@st.composite
+def cases(draw: Draw, rule: CaseRule, *, mild: bool = False) -> Case:
+    """Any valid case of one layer; `mild` keeps magnitudes near one, for deep networks."""
+    spec = rule.rule(draw, draw(shapes(rule)))
+    inputs = st.sampled_from(MILD if mild else tuple(HAZARDS))
+    parameters = st.sampled_from(MILD_PARAMETERS if mild else tuple(HAZARDS))
+    hazards = (draw(inputs), draw(parameters), draw(_DY_HAZARDS))
+    return make_case(spec, draw(_DTYPES), hazards, draw(_LAYOUTS), draw(_SEEDS))
+
+
+def received(case: Case) -> list[Array | None]:
+    """The arrays as manual receives them: in the case's layout, read-only."""
+    return [None if a is None else lay_out(a, case.layout) for a in case.arrays.values()]

@@ -1,0 +1,131 @@
+"""The command line: gradproof verify | list | replay | report.
+
+Exit status: 0 agree, 1 disagree, 2 could not run (with one clear line saying why).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gradproof.errors import InputError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        status: int = parsed.command(parsed)
+    except InputError as error:
+        print(f"gradproof: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(
+            f"gradproof: the package {error.name} is missing; pip install {error.name}",
+            file=sys.stderr,
+        )
+        return 2
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gradproof", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    verify = commands.add_parser("verify", help="draw networks, run both sides, judge, report")
+    verify.add_argument("--profile", default="default", help="quick, default or deep")
+    verify.add_argument("--examples", type=_count, help="networks to draw")
+    verify.add_argument("--seed", type=_natural, default=0, help="the same seed draws the same")
+    verify.add_argument("--layers", default="", help="judge these alone: Linear,ReLU")
+    verify.add_argument("--jobs", type=_natural, default=0, help="processes; 0 for one a core")
+    verify.add_argument("--out", type=Path, default=Path("reports/latest"), help="report folder")
+    verify.set_defaults(command=_verify)
+
+    listing = commands.add_parser("list", help="the layers that the subject has")
+    listing.set_defaults(command=_list)
+
+    replay = commands.add_parser("replay", help="judge one saved case again")
+    replay.add_argument("case", type=Path, help="a witness file (.npz)")
+    replay.set_defaults(command=_replay)
+
+    report = commands.add_parser("report", help="make the report of a run, finished or not")
+    report.add_argument("run", type=Path, help="folder of the run, such as reports/runs/…")
+    report.add_argument("--out", type=Path, default=Path("reports/latest"), help="report folder")
+    report.set_defaults(command=_report)
+    return parser
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} given; a whole number from 0 is expected")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} given; a whole number from 1 is expected")
+    return int(text)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from gradproof import campaign, terminal
+    from gradproof.subject import load_subject, project_root
+
+    root = project_root()
+    subject = load_subject(root)
+    chosen = campaign.Options(
+        options.profile,
+        options.examples,
+        options.seed,
+        tuple(name for name in options.layers.split(",") if name),
+        options.jobs,
+        options.out,
+    )
+    tasks = campaign.plan(subject, chosen)
+    with terminal.progress(len(tasks)) as advance:
+        folder, about = campaign.run(root, subject, chosen, advance)
+    _write_report(root, folder, options.out)
+    terminal.show(folder, about, options.out)
+    if about.get("interrupted"):
+        print(
+            f"gradproof: interrupted; the finished rows are in {folder} and in the report",
+            file=sys.stderr,
+        )
+        return 2
+    return 0 if about["verdict"] == "agree" else 1
+
+
+def _write_report(root: Path, folder: Path, out: Path) -> None:
+    from gradproof import report
+    from gradproof.subject import load_subject
+
+    subject = load_subject(root)
+    sections = subject.sections() if subject.sections is not None else ()
+    report.write(folder, root / out, sections)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from gradproof import terminal
+    from gradproof.subject import load_subject, project_root
+
+    terminal.show_layers(load_subject(project_root()))
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from gradproof.replay import replay
+    from gradproof.subject import load_subject, project_root
+
+    judgement, text = replay(load_subject(project_root()), options.case)
+    print(text)
+    return 1 if judgement.culprit else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from gradproof.subject import project_root
+
+    _write_report(project_root(), options.run, options.out)
+    print(f"report written to {options.out}/index.html")
+    return 0

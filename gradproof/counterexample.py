@@ -1,0 +1,47 @@
+"""Writing a counterexample: the case, the message about it, and a test of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+from hashlib import blake2b
+from pathlib import Path
+
+from gradproof.cases import Case
+from gradproof.replay import explain_culprit
+from gradproof.standalone import source
+from gradproof.store import encode, save_case
+from gradproof.subject import Subject
+from gradproof.verdict import Judgement
+
+
+def write(subject: Subject, judgement: Judgement, folder: Path, shrunk_from: str = "") -> Path:
+    """Write the judgement's first fault into the folder; returns the path of its case file.
+
+    Beside ``Kind-quantity-3fa9.npz`` lie the message, .txt, and a stand-alone test, .py. All of
+    them are written whole or not at all.
+    """
+    finding = judgement.culprit
+    assert finding is not None, "there is no fault to write down"
+    quantity = re.sub(r"\W+", "_", finding.quantity)
+    path = folder / f"{finding.kind}-{quantity}-{_digest(finding.case)}.npz"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = explain_culprit(subject, judgement, f"gradproof replay {path}", shrunk_from)
+    save_case(path, finding.case)
+    _write(path.with_suffix(".txt"), text)
+    _write(path.with_suffix(".py"), source(subject, finding, text))
+    return path
+
+
+def _digest(case: Case) -> str:
+    """Four hexadecimal digits of everything in the case."""
+    made = blake2b(repr(encode(case.layer)).encode(), digest_size=2)
+    for array in (*case.arrays.values(), *case.dy):
+        made.update(b"" if array is None else array.tobytes())
+    return made.hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

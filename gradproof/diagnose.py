@@ -1,0 +1,193 @@
+"""Naming the likely cause of a disagreement from what is left between the two sides.
+
+Each rule looks at one class of mistake and returns a few words, or "". The first that fits is the
+answer, so the rules that explain every entry come before those that say where the wrong ones lie.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from gradproof import places
+from gradproof.evidence import Evidence, evidence
+from gradproof.factors import factor_between
+from gradproof.fill import Array
+from gradproof.subject import Subject
+from gradproof.verdict import Finding
+
+
+def diagnose(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> str:
+    """The likely cause, in a few words.
+
+    siblings  the findings on the other arrays of the same layer, at the same depth
+    """
+    if finding.comparison is None or finding.verdict == "convention":
+        return finding.cause
+    clue = evidence(subject, finding, siblings)
+    return next(filter(None, (rule(clue) for rule in RULES)))
+
+
+def _not_finite(e: Evidence) -> str:
+    for what, test in (("not a number", np.isnan), ("infinite", np.isinf)):
+        count = int((test(e.manual) & np.isfinite(e.reference)).sum())
+        if count:
+            return f"{what} where PyTorch has numbers ({count} of {e.manual.size} entries)"
+    return ""
+
+
+def _zero(e: Evidence) -> str:
+    if np.abs(e.manual).max() <= 1e-12 * np.abs(e.reference).max():
+        return "all zero: no gradient gets through"
+    if not e.reference.any():
+        return "it should be all zero"
+    return ""
+
+
+def _multiple(e: Evidence) -> str:
+    """A constant factor, and what in the case has that value."""
+    return factor_between(e, e.manual, e.reference, e.bound)
+
+
+def _transposed(e: Evidence) -> str:
+    for a, b in itertools.combinations(range(e.reference.ndim), 2):
+        turned = np.swapaxes(e.reference, a, b)
+        if turned.shape == e.manual.shape and e.fits(turned, np.swapaxes(e.bound, a, b)):
+            return "transposed" if e.reference.ndim == 2 else f"axes {a} and {b} are swapped"
+    for axis in range(e.reference.ndim):
+        if e.fits(np.flip(e.reference, axis), np.flip(e.bound, axis)):
+            return f"reversed along axis {axis}"
+    return ""
+
+
+def _other_argument(e: Evidence) -> str:
+    for name, gradient in e.other_gradients.items():
+        if gradient.shape == e.manual.shape and e.fits(gradient):
+            return f"the gradient of {name}: swapped arguments"
+    return ""
+
+
+def _wiring(e: Evidence) -> str:
+    """In a network, gradients of some uses of a value that do not arrive."""
+    uses = e.uses()
+    several = {name: at for name, at in uses.items() if len(at) > 1}
+    for order, last in (("first", slice(1, None)), ("last", slice(-1))):
+        lost = {use for at in several.values() for use in at[last]}
+        if lost and e.fits(e.without(lost)):
+            which = ", ".join(several)
+            return f"a value used twice ({which}) keeps only its {order} use's gradient: = for +="
+    for name, at in several.items():
+        for kept in at:
+            if len(at) > 2 and e.fits(e.without(set(at) - {kept})):
+                return (
+                    f"of the uses of {name} only the one in step {e.step(kept)} arrives: = for +="
+                )
+    for name, at in uses.items():
+        for use in at:
+            if e.fits(e.without({use})):
+                return f"the gradient of {name} from step {e.step(use)} does not arrive"
+    return ""
+
+
+def _missing_factor(e: Evidence) -> str:
+    for name, dy in e.cotangents.items():
+        if dy.shape == e.manual.shape and e.fits(dy):
+            return f"{name} itself: the factor of the layer's derivative is missing"
+    for name, array in e.arrays.items():
+        if _stretches(array, e.manual) and array.any():
+            with np.errstate(all="ignore"):
+                if e.fits(e.manual * array, against=e.reference):
+                    return f"the factor {name} is missing"
+                if e.fits(e.reference * array):
+                    return f"one factor {name} too many"
+    return ""
+
+
+def _stretches(array: Array, onto: Array) -> bool:
+    try:
+        return np.broadcast_shapes(array.shape, onto.shape) == onto.shape and array.size > 1
+    except ValueError:
+        return False
+
+
+def _sums(e: Evidence) -> str:
+    """A sum over other axes than the right ones, or one entry where a sum should be."""
+    for whole in [*e.cotangents.values(), *e.expanded()]:
+        axes = range(whole.ndim)
+        subsets = [s for n in range(1, whole.ndim + 1) for s in itertools.combinations(axes, n)]
+        right = [s for s in subsets if _same(whole.sum(axis=s), e.reference, e.bound)]
+        if not right:
+            continue
+        said = ", ".join(map(str, right[0]))
+        for s in subsets:
+            if s not in right and _same(whole.sum(axis=s), e.manual, e.bound):
+                return f"summed over axis {', '.join(map(str, s))} instead of {said}"
+        for where, at in (("first", 0), ("last", -1)):
+            one = whole[tuple(at if a in right[0] else slice(None) for a in axes)]
+            if _same(one, e.manual, e.bound):
+                return f"the sum over axis {said} is missing: only the {where} entry is taken"
+    return ""
+
+
+def _same(made: Array, expected: Array, bound: Array) -> bool:
+    if made.size != expected.size:
+        return False
+    return bool((np.abs(made.reshape(expected.shape) - expected) <= 2 * bound).all())
+
+
+def _missing_term(e: Evidence) -> str:
+    """A residual that is constant along an axis, or there proportional to an array of the case."""
+    residual = e.manual - e.reference
+    ones = {"": np.ones_like(residual)}
+    similar = {n: a for n, a in e.arrays.items() if a.shape == residual.shape}
+    for name, pattern in (ones | similar).items():
+        for axis in reversed(range(residual.ndim)):
+            length = residual.shape[axis]
+            if residual.size - residual.size // max(length, 1) < 2 or not pattern.any():
+                continue  # too few entries for it to be more than chance
+            with np.errstate(all="ignore"):
+                weight = (pattern * pattern).sum(axis=axis, keepdims=True)
+                part = (residual * pattern).sum(axis=axis, keepdims=True) / weight * pattern
+            if e.fits(np.nan_to_num(part), against=residual) and (np.abs(part) > e.bound).any():
+                what = f"a term proportional to {name}" if name else "a mean or a sum"
+                how = "" if name else ": the residual is constant there"
+                return f"{what} along axis {axis} is missing{how}"
+    return ""
+
+
+def _small(e: Evidence) -> str:
+    """Nearly right everywhere that it is wrong."""
+    with np.errstate(all="ignore"):
+        relative = (e.error / np.abs(e.reference))[e.over]
+    greatest = float(relative.max(initial=0.0))
+    if not greatest < 1e-3 or e.over.sum() < 2:
+        return ""
+    return f"off by {greatest:.1g} of the value: eps in another place, or precision lost"
+
+
+def _unknown(e: Evidence) -> str:
+    m, r = e.manual.ravel(), e.reference.ravel()
+    with np.errstate(all="ignore"):
+        m, r = m / np.abs(m).max(), r / np.abs(r).max()
+        cosine = float(m @ r / np.sqrt((m @ m) * (r @ r)))
+    return "not recognised" + (f" (cosine {cosine:.3g})" if m.size > 1 else "")
+
+
+RULES: tuple[Callable[[Evidence], str], ...] = (
+    _not_finite,
+    _wiring,
+    _zero,
+    _multiple,
+    _transposed,
+    _other_argument,
+    places.values,
+    _missing_factor,
+    _sums,
+    places.explained,
+    _missing_term,
+    _small,
+    places.indices,
+    _unknown,
+)

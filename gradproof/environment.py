@@ -1,0 +1,59 @@
+"""Where a run took place."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+
+def environment(root: Path) -> dict[str, Any]:
+    """Versions, BLAS, threads, processor and commit of the project at root."""
+    import numpy as np
+
+    packages = ("numpy", "torch", "scipy", "hypothesis", "pandas")
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
+    return {
+        "python": platform.python_version(),
+        **{name: _version(name) for name in packages},
+        "gradproof": _version("gradproof"),
+        "blas": f"{blas.get('name')} {blas.get('version')}",
+        "threads": os.environ.get("OMP_NUM_THREADS", "as the libraries choose"),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "device": "cpu",
+        "platform": platform.platform(terse=True),
+        "commit": _commit(root),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _commit(root: Path) -> str:
+    def git(*args: str) -> str:
+        command = ["git", "-C", str(root), *args]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + (
+            " with changes" if git("status", "--porcelain", "--untracked-files=no") else ""
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

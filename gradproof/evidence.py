@@ -1,0 +1,151 @@
+"""What a diagnosis has to go on: both sides of a finding and all about its case, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gradproof.cases import Case
+from gradproof.fill import Array
+from gradproof.subject import Subject
+from gradproof.verdict import Finding
+
+Use: TypeAlias = tuple[int, int]
+"""The place of an argument in a network: the number of its step, its number there."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One disagreement.
+
+    over             which entries are over their bound
+    arrays           the case's floating arrays, and y, by name; indices: those of integers
+    cotangents       dy, or dy0, dy1, … of the outputs that have one
+    other_gradients  PyTorch's gradients of the other arguments
+    """
+
+    subject: Subject
+    case: Case
+    quantity: str
+    manual: Array
+    reference: Array
+    bound: Array
+    error: Array
+    over: Array
+    arrays: dict[str, Array]
+    indices: dict[str, Array]
+    cotangents: dict[str, Array]
+    other_gradients: dict[str, Array]
+
+    def fits(self, made: Array, bound: Array | None = None, against: Array | None = None) -> bool:
+        """Whether `made` is the manual array (or `against`) but for rounding."""
+        target = self.manual if against is None else against
+        b = self.bound if bound is None else np.maximum(bound, self.bound)
+        with np.errstate(all="ignore"):
+            rounding = 64 * self._roundoff * np.maximum(np.abs(made), np.abs(target))
+            return bool((np.abs(made - target) <= 2 * b + rounding).all())
+
+    @cached_property
+    def _roundoff(self) -> float:
+        return float(np.finfo(self.case.dtype).eps)
+
+    def expanded(self) -> list[Array]:
+        """PyTorch's gradient of the argument stretched to y's shape, before it is summed."""
+        y, argument = self.arrays.get("y"), self.case.arrays.get(self.quantity)
+        if y is None or argument is None or argument.shape == y.shape:
+            return []
+        try:
+            stretched = np.broadcast_to(argument, y.shape)
+            gradient = self._gradient(self._twin, {**self.case.arrays, self.quantity: stretched})
+        except (ValueError, RuntimeError, IndexError):
+            return []  # the layer does not broadcast
+        return [gradient] if gradient.shape == y.shape else []
+
+    def uses(self) -> dict[str, list[Use]]:
+        """In a network, where each value is used; nothing for a layer, or an output."""
+        found: dict[str, list[Use]] = {}
+        if self.quantity in self.case.arrays:
+            for i, step in enumerate(getattr(self.case.layer, "steps", ())):
+                for k, name in enumerate(step.args):
+                    if name is not None:
+                        found.setdefault(name, []).append((i, k))
+        return found
+
+    def step(self, use: Use) -> str:
+        """The name of the step that a use belongs to."""
+        return str(self.case.layer.steps[use[0]].outs[0])
+
+    def without(self, lost: Collection[Use]) -> Array:
+        """In a network, PyTorch's gradient of the argument without that through some uses."""
+
+        def function(*inputs: Any) -> Any:
+            values: dict[str | None, Any] = dict(zip(self.case.layer.inputs, inputs, strict=True))
+            values[None] = None
+            y: Any = None
+            for i, step in enumerate(self.case.layer.steps):
+                used = [
+                    values[name].detach() if (i, k) in lost else values[name]
+                    for k, name in enumerate(step.args)
+                ]
+                y = self.subject.twin(step.layer, *used)
+                values.update(zip(step.outs, y if len(step.outs) > 1 else (y,), strict=True))
+            return y
+
+        return self._gradient(function, self.case.arrays)
+
+    def _gradient(self, function: Any, arrays: Mapping[str, Array | None]) -> Array:
+        """PyTorch's gradient of the quantity, in float64; zero where there is none."""
+        from gradproof.oracle import Oracle
+
+        oracle = Oracle(function, list(arrays.values()), self.case.smooth)
+        oracle.set_dy(self.case.dy)
+        names = [n for n, s in zip(arrays, self.case.smooth, strict=True) if s]
+        found = dict(zip(names, oracle.gradients(), strict=True))[self.quantity]
+        return np.zeros(self.reference.shape) if found is None else _wide(found)
+
+    def at_kink(self) -> bool:
+        """Whether every wrong entry is one whose one-sided derivatives differ."""
+        from gradproof.kinks import jumps
+
+        if self.quantity not in self.case.arrays:
+            return False
+        hull = jumps(self._twin, self.case, directions=8).get(self.quantity)
+        return hull is not None and bool((hull[0] < hull[1])[self.over].all())
+
+    def _twin(self, *tensors: Any) -> Any:
+        return self.subject.twin(self.case.layer, *tensors)
+
+
+def evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> Evidence:
+    """Collect it for a finding that has a comparison."""
+    case, c = finding.case, finding.comparison
+    assert c is not None
+    arrays = {n: a for n, a in case.arrays.items() if a is not None}
+    for f in siblings:
+        if f.quantity == "y" and f.comparison is not None:
+            arrays["y"] = f.comparison.reference
+    several = len(case.dy) > 1
+    cotangents = {f"dy{i}" if several else "dy": d for i, d in enumerate(case.dy) if d is not None}
+    others = {f.quantity: f.comparison.reference for f in siblings if f.comparison is not None}
+    return Evidence(
+        subject,
+        case,
+        finding.quantity,
+        manual=_wide(c.manual),
+        reference=_wide(c.reference),
+        bound=_wide(c.bound),
+        error=_wide(c.error),
+        over=np.asarray(c.error > c.bound),
+        arrays={n: _wide(a) for n, a in arrays.items() if a.dtype.kind == "f"},
+        indices={n: a for n, a in arrays.items() if a.dtype.kind == "i"},
+        cotangents={n: _wide(d) for n, d in cotangents.items()},
+        other_gradients={n: _wide(g) for n, g in others.items() if n in case.arrays},
+    )
+
+
+def _wide(a: Array) -> Array:
+    return np.asarray(a, dtype=np.float64)

@@ -1,0 +1,156 @@
+"""Running a manual layer as strictly as anyone might: read-only arrays, exact shapes, twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradproof.fill import Array
+
+Dy = tuple[Array | None, ...]
+
+
+class Misconduct(Exception):
+    """The layer broke its contract; the text says how. `quantity` is the array concerned."""
+
+    def __init__(self, quantity: str, text: str) -> None:
+        super().__init__(text)
+        self.quantity = quantity
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What `forward` gave: the outputs as a tuple, and whether they came as one."""
+
+    outputs: tuple[Array, ...]
+    saved: Any
+    several: bool
+
+
+def forward(layer: Any, arrays: Sequence[Array | None]) -> Ran:
+    """``layer.forward``, its outputs as a tuple.
+
+    Raises    Misconduct when it fails or returns what is no array
+    """
+    try:
+        y, saved = layer.forward(*arrays)
+    except Exception as error:
+        raise Misconduct("y", f"forward raised {_said(error)}") from error
+    outputs = y if isinstance(y, tuple) else (y,)
+    for out in outputs:
+        if not isinstance(out, np.ndarray):
+            raise Misconduct("y", f"forward returned {type(out).__name__}, not an array")
+    return Ran(outputs, saved, isinstance(y, tuple))
+
+
+def backward(layer: Any, ran: Ran, dy: Dy) -> dict[str, Array]:
+    """``layer.backward`` on a tuple of cotangents.
+
+    Raises    Misconduct when it fails or returns what is no dictionary of arrays
+    """
+    try:
+        grads = layer.backward(ran.saved, dy if ran.several else dy[0])
+    except Exception as error:
+        raise Misconduct("backward", f"backward raised {_said(error)}") from error
+    if not isinstance(grads, dict):
+        raise Misconduct("backward", f"backward returned {type(grads).__name__}, not a dictionary")
+    for name, g in grads.items():
+        if not isinstance(g, np.ndarray):
+            raise Misconduct(name, f"its gradient is {type(g).__name__}, not an array")
+    return grads
+
+
+def check_form(name: str, manual: Array, reference: Array) -> str:
+    """What is wrong with the shape or dtype; "" if both are exact."""
+    if manual.shape != reference.shape:
+        return f"its shape is {manual.shape}; it should be {reference.shape}"
+    if manual.dtype != reference.dtype:
+        return f"its dtype is {manual.dtype}; it should be {reference.dtype}"
+    return ""
+
+
+def check_gradients(
+    layer: Any, arrays: Sequence[Array | None], ran: Ran, dy: Dy, grads: dict[str, Array]
+) -> Iterator[tuple[str, str]]:
+    """(argument, fault) for everything that is wrong with returned gradients but their values."""
+    for name, g in grads.items():
+        if any(a is not None and np.shares_memory(g, a) for a in arrays):
+            yield name, "it shares memory with an argument of forward"
+        shared = [h for other, h in grads.items() if other != name] + [
+            d for d in dy if d is not None
+        ]
+        if g.flags.writeable and any(np.shares_memory(g, h) for h in shared):
+            yield name, "it can be written to and shares memory with dy or another gradient"
+    twice = backward(layer, ran, dy)
+    with np.errstate(all="ignore"):
+        scaled = backward(layer, ran, _times(dy, -2))
+        zero = backward(layer, ran, _times(dy, 0))
+        for name, g in grads.items():
+            if name not in twice or not np.array_equal(g, twice[name], equal_nan=True):
+                yield name, "a second backward gives another result"
+            if not np.isfinite(g).all():
+                continue
+            if not _scaled_exactly(scaled.get(name), g):
+                yield name, "it is not linear in dy: −2 dy does not give −2 times the gradient"
+            if name in zero and zero[name].any():
+                yield name, "it is not zero for a zero dy"
+
+
+def _times(dy: Dy, factor: int) -> Dy:
+    """Every cotangent times a number, in the same memory layout (another one sums otherwise)."""
+    return tuple(None if d is None else _scaled(d, factor) for d in dy)
+
+
+def _scaled(d: Array, factor: int) -> Array:
+    if 0 in d.strides:
+        row = d[tuple(slice(1) if step == 0 else slice(None) for step in d.strides)]
+        return np.broadcast_to(row * factor, d.shape)
+    return frozen(d * factor)
+
+
+def _scaled_exactly(scaled: Array | None, g: Array) -> bool:
+    """Scaling by −2 is exact, but where a value along the way is subnormal or overflows."""
+    if scaled is None:
+        return False
+    expected = g * -2
+    wrong = scaled != expected
+    if not wrong.any():
+        return True
+    info = np.finfo(g.dtype)
+    small = np.abs(expected) <= float(info.smallest_normal) / float(info.eps)
+    return bool((small | ~np.isfinite(expected) | ~wrong).all())
+
+
+def frozen(array: Array) -> Array:
+    array = np.asarray(array)
+    array.flags.writeable = False
+    return array
+
+
+@contextmanager
+def poisoned() -> Iterator[None]:
+    """Uninitialised memory is NaN, so that reading it shows."""
+    empty, empty_like = np.empty, np.empty_like
+
+    def poison(array: Array) -> Array:
+        if array.dtype.kind in "fc":
+            array.fill(np.nan)
+        return array
+
+    np.empty = lambda *a, **k: poison(empty(*a, **k))  # type: ignore[assignment]
+    np.empty_like = lambda *a, **k: poison(empty_like(*a, **k))
+    try:
+        yield
+    finally:
+        np.empty, np.empty_like = empty, empty_like
+
+
+def _said(error: Exception) -> str:
+    text = f"{type(error).__name__}: {error}"
+    if "read-only" in text:
+        return f"{text} (it writes into something it received)"
+    return text

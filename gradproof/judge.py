@@ -1,0 +1,129 @@
+"""Judging one layer on one case: its outputs and gradients against PyTorch's, in isolation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradproof import hygiene
+from gradproof.bound import Comparison, settle
+from gradproof.cases import Case, received
+from gradproof.clock import Clock
+from gradproof.fill import Array
+from gradproof.hygiene import Misconduct
+from gradproof.subject import Subject
+from gradproof.verdict import Finding, Judgement, fault, settled
+
+Samples = Iterator[dict[str, Any]]
+
+
+def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
+    """Compare a layer with its twin, entry by entry, and look after its conduct."""
+    from gradproof.kinks import at_kink, conventions
+    from gradproof.oracle import Oracle
+
+    def function(*tensors: Any) -> Any:
+        return subject.twin(case.layer, *tensors)
+
+    with clock("reference"):
+        oracle = Oracle(function, list(case.arrays.values()), case.smooth)
+    with clock("draw"):
+        case = case.with_dy(oracle.y)
+        arrays = received(case)
+    with clock("reference"):
+        oracle.set_dy(case.dy)
+        reference = dict(zip(smooth_names(case), oracle.gradients(), strict=True))
+    judgement = Judgement(case)
+    found = judgement.findings
+    with clock("manual"):
+        try:
+            with np.errstate(all="ignore"), hygiene.poisoned():
+                ran = hygiene.forward(case.layer, arrays)
+                grads = hygiene.backward(case.layer, ran, case.dy)
+        except Misconduct as error:
+            found.append(fault("", case, "isolated", error.quantity, str(error)))
+            return judgement
+    with clock("judge"):
+        pending = pair_up("", case, ran.outputs, oracle.y, grads, reference, found)
+        judgement.floors = measure(pending, oracle, list(reference))
+        conduct = hygiene.check_gradients(case.layer, arrays, ran, case.dy, grads)
+        try:
+            faults = dict(conduct)
+        except Misconduct as error:
+            faults = {error.quantity: str(error)}
+        for quantity, comparison in pending.items():
+            found.append(settled("", case, "isolated", quantity, comparison))
+        found += [fault("", case, "isolated", q, text, "disagree") for q, text in faults.items()]
+        conventions(function, case, found)
+        judgement.kink = at_kink(function, case)
+    return judgement
+
+
+def smooth_names(case: Case) -> list[str]:
+    return [name for name, s in zip(case.arrays, case.smooth, strict=True) if s]
+
+
+def pair_up(
+    layer: str,
+    case: Case,
+    y: Sequence[Array],
+    reference_y: Sequence[Array],
+    grads: dict[str, Array],
+    reference: dict[str, Array | None],
+    found: list[Finding],
+) -> dict[str, Comparison]:
+    """A comparison for each output and gradient; what cannot be compared goes to `found`."""
+    pending: dict[str, Comparison] = {}
+    scale = case.scale
+
+    def add(quantity: str, manual: Array, expected: Array) -> None:
+        wrong = hygiene.check_form(quantity, manual, expected)
+        if wrong:
+            found.append(fault(layer, case, "isolated", quantity, wrong, "disagree"))
+        elif expected.dtype.kind == "f":
+            pending[quantity] = Comparison(manual, expected, scale)
+        elif not np.array_equal(manual, expected):
+            found.append(fault(layer, case, "isolated", quantity, "other integers", "disagree"))
+
+    if len(y) != len(reference_y):
+        text = f"forward returned {len(y)} outputs; there should be {len(reference_y)}"
+        found.append(fault(layer, case, "isolated", "y", text, "disagree"))
+    else:
+        for i, (out, expected) in enumerate(zip(y, reference_y, strict=True)):
+            add("y" if i == 0 else f"y{i}", out, expected)
+    for name, expected_g in reference.items():
+        if expected_g is None:  # torch says: does not depend on it
+            array = case.arrays[name]
+            assert array is not None
+            expected_g = np.zeros_like(array)
+            if name not in grads:
+                continue
+        if name not in grads:
+            text = "backward returned no gradient for it"
+            found.append(fault(layer, case, "isolated", name, text, "disagree"))
+        else:
+            add(name, grads[name], expected_g)
+    for name in grads.keys() - reference.keys():
+        text = "backward returned a gradient for it, though it has none"
+        found.append(fault(layer, case, "isolated", name, text, "disagree"))
+    return pending
+
+
+def measure(pending: dict[str, Comparison], oracle: Any, names: list[str]) -> int:
+    """Sample the oracle's noise until every comparison is settled; returns the samples taken."""
+
+    def cheap() -> Samples:
+        for sample in oracle.cheap_samples():
+            yield {n: s for n, s in zip(names, sample, strict=True) if s is not None}
+
+    def thorough() -> Samples:
+        outputs = ["y", *(f"y{i}" for i in range(1, len(oracle.y)))]
+        for sample in oracle.thorough_samples():
+            pairs = zip([*outputs, *names], sample, strict=True)
+            yield {n: s for n, s in pairs if s is not None}
+
+    gradients = {name: c for name, c in pending.items() if name in names}
+    taken = settle(gradients, cheap())
+    return taken + settle(pending, thorough())

@@ -1,0 +1,156 @@
+"""What is printed when two sides disagree, in the order in which a reader asks."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradproof.cases import Case
+from gradproof.verdict import Finding
+from gradproof.witness import Votes
+
+WIDTH = 110
+_INDENT = 19  # where a line's text begins, after its name
+
+
+def explain(
+    finding: Finding,
+    siblings: Sequence[Finding],
+    votes: Votes,
+    cause: str,
+    command: str,
+    shrunk_from: str = "",
+) -> str:
+    """What disagrees, where, by how much, who says so, why, on which case, and how to see it again.
+
+    siblings     findings on the other arrays of the same layer, at the same depth
+    cause        the likely one, by `diagnose`
+    command      that replays the case
+    shrunk_from  what the case was before it was made smaller; "" if it was not
+    """
+    lines = _title(finding)
+    others = _others(finding, siblings)
+    if finding.comparison is not None:
+        lines += _numbers(finding)
+        lines += _line("votes", f"{_vote(finding, votes):<40}", f"→ {votes.verdict}")
+        lines += _line("likely cause", f"{cause:<40}", f"({others})" if others else "")
+    elif others:
+        lines += _line("other arrays", others)
+    shrunk = [f"   shrunk from {shrunk_from}"] if shrunk_from else []
+    lines += _line("case", *_items(finding.case), *shrunk)
+    lines += [f"{'':{_INDENT}}{step}" for step in steps(finding.case.layer)]
+    if command:
+        lines.append(f"  {'again':<17}{command}")
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def describe(case: Case) -> str:
+    """The layer with its options, dtype and the shapes of its arrays."""
+    return "  ".join(_items(case))
+
+
+def _items(case: Case) -> list[str]:
+    layer = repr(case.layer)
+    if hasattr(case.layer, "steps"):
+        layer = f"{case.kind} of {_count(len(case.layer.steps), 'step')}"
+    arrays = [f"{n} {a.shape}" for n, a in case.arrays.items() if a is not None]
+    layout = [] if case.layout == "C" else [f"{case.layout} in memory"]
+    return [layer, case.dtype, *arrays, *layout]
+
+
+def steps(layer: Any) -> list[str]:
+    """A network's program, a line for each step; nothing for a layer."""
+    found = []
+    for step in getattr(layer, "steps", ()):
+        inner = f"{type(step.layer).__name__}(…)" if hasattr(step.layer, "steps") else step.layer
+        found.append(f"{', '.join(step.outs)} = {inner!s}({', '.join(map(str, step.args))})")
+    return found
+
+
+def _title(finding: Finding) -> list[str]:
+    name = finding.kind + (f' "{finding.layer}"' if finding.layer else "")
+    inside = finding.quantity in finding.case.arrays
+    array = f"the gradient of {finding.quantity}" if inside else finding.quantity
+    if finding.verdict == "error":
+        what = f"{name} fails" if finding.quantity == "backward" else f"{name} fails in {array}"
+    elif finding.verdict == "convention":
+        what = f"{name} makes another choice than PyTorch at a kink, in {array}"
+    elif hasattr(finding.case.layer, "steps") and finding.depth != "free":
+        what = f"The wiring of {name} disagrees with PyTorch in {array}"
+    else:
+        what = f"{name} disagrees with PyTorch in {array}"
+    if finding.comparison is None:
+        return textwrap.wrap(f"{what}: {finding.cause}", WIDTH, subsequent_indent="  ")
+    depth = {
+        "chained": "(chained: every layer alone is right)",
+        "free": "(free: only a run on its own differs)",
+    }.get(finding.depth, "(isolated: fed PyTorch's own inputs)" if finding.layer else "")
+    room = WIDTH - len(depth)
+    return [f"{what:<72}{depth}"] if len(what) < room - 1 else [what, f"  {depth}"]
+
+
+def _numbers(finding: Finding) -> list[str]:
+    f, size = finding.figures, int(np.prod(finding.shape))
+    to = np.dtype(finding.case.dtype).type
+    at = "" if f.worst_index == () else f"at {list(f.worst_index)}     "
+    theirs = "autograd" if finding.quantity in finding.case.arrays else "torch"
+    lines = [f"  {at}manual {to(f.manual)!s}     {theirs} {to(f.reference)!s}"]
+    over = (
+        f"{f.n_over} of {_count(size, 'entry', 'entries')} {'is' if f.n_over == 1 else 'are'} over"
+    )
+    if not np.isfinite([f.manual, f.reference]).all():
+        lines.append(f"  they are not both finite;  {over}")
+    else:
+        ratio = f"{_times(f.worst_ratio)} the rounding bound {f.bound:.2g}"
+        lines.append(f"  |difference| is {ratio};  {over}")
+    return lines
+
+
+def _vote(finding: Finding, votes: Votes) -> str:
+    said = votes.agreement
+    if said.endswith("≠ complex step"):
+        said += f" {votes.complex_step}"
+    if votes.index != finding.figures.worst_index:
+        said += f", at {list(votes.index)}"
+    return said
+
+
+def _others(finding: Finding, siblings: Sequence[Finding]) -> str:
+    """Which other arrays of the layer are fine: that tells which term is wrong."""
+    rest = {f.quantity: f for f in siblings if f.quantity != finding.quantity}.values()
+    fine = [f"{f.quantity} {_times(f.figures.worst_ratio)}" for f in rest if f.verdict == "agree"]
+    wrong = [f.quantity for f in rest if f.failed]
+    said = []
+    if fine:
+        of = "of its bound is" if len(fine) == 1 else "of their bounds are"
+        said.append(f"{', '.join(fine)} {of} fine")
+    if wrong:
+        said.append(f"{', '.join(wrong)} wrong as well")
+    return "; ".join(said)
+
+
+def _times(ratio: float) -> str:
+    if not np.isfinite(ratio):
+        return "∞"
+    return f"{ratio:.2f}×" if ratio < 10 else f"{ratio:.3g}×"
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def _line(name: str, *items: str) -> list[str]:
+    """A named line of items two blanks apart; what does not fit goes on below the first item."""
+    lines = [f"  {name:<{_INDENT - 4}}"]
+    for item in filter(None, items):
+        if len(lines[-1].rstrip()) > _INDENT and len(lines[-1]) + 2 + len(item.rstrip()) > WIDTH:
+            lines.append(" " * (_INDENT - 2))
+        blank = len(lines[-1])
+        wrapped = textwrap.wrap(item, WIDTH - _INDENT, break_long_words=False) or [""]
+        head = item if len(wrapped) == 1 else wrapped[0]
+        lines[-1] += " " * max(2, _INDENT - blank) + head
+        lines += [" " * _INDENT + more for more in wrapped[1:]]
+    return lines

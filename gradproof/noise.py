@@ -1,0 +1,154 @@
+"""Measuring rounding: the reference rerun with every primitive result disturbed in its last place.
+
+A `TorchDispatchMode` sees each aten operation of forward and backward alike, below autograd, so
+that saved values and cotangents are disturbed with the rest. Three rules make it the arithmetic's
+own uncertainty and nothing else:
+
+* Fused kernels hide their inner roundings, so they are run as torch's own decompositions.
+* A contraction's rounding is not proportional to its result, so its operands are disturbed too:
+  another order of summation looks like that.
+* Decisions (comparisons, signs, arg-maxima) are taken by the undisturbed run and replayed, so that
+  a disturbance never crosses a kink.
+
+Source    https://docs.pytorch.org/docs/stable/torch.compiler_ir.html (core aten operators)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+from torch._decomp import decomposition_table
+from torch.utils._python_dispatch import TorchDispatchMode
+
+_ELEMENTARY = frozenset(
+    """abs neg add sub rsub mul div reciprocal exp exp2 expm1 log log1p log2 erf erfc sin cos atan
+    tanh sigmoid sqrt rsqrt square pow maximum minimum clamp clamp_min clamp_max relu amax amin max
+    min sum mean mm bmm mv dot addmm baddbmm addmv lerp addcmul addcdiv hypot lgamma
+    eq ne lt le gt ge sign sgn isnan isinf logical_and logical_or logical_not bitwise_and
+    bitwise_or bitwise_not argmax argmin any all where masked_fill sort topk cumsum prod""".split()
+)
+_CONTRACTIONS = frozenset(
+    "sum mean mm bmm mv dot addmm baddbmm addmv cumsum _trilinear".split()
+)
+_PRODUCTS_INSIDE = frozenset("add sub rsub addcmul addcdiv lerp".split())
+_PASSIVE = frozenset(
+    """where masked_fill clone copy _to_copy detach alias cat stack gather scatter index_select
+    index slice_scatter zeros zeros_like ones ones_like full full_like empty empty_like
+    empty_strided new_zeros new_empty new_empty_strided new_full fill zero scalar_tensor arange
+    relu maximum minimum clamp clamp_min clamp_max amax amin max min neg abs _unsafe_view
+    lift_fresh sort topk flip roll tril triu constant_pad_nd repeat select_backward
+    slice_backward _local_scalar_dense""".split()
+)
+_DECISIONS = frozenset(("sign", "sgn"))
+_WIDTH = 4.0  # a disturbance is uniform within ± _WIDTH/2 units of roundoff
+
+_pools: dict[torch.dtype, torch.Tensor] = {}
+_POOL = 1 << 16
+
+
+def _pool(dtype: torch.dtype) -> torch.Tensor:
+    """Uniform disturbances to slice from, the same in every process."""
+    if dtype not in _pools:
+        roundoff = torch.finfo(dtype).eps / 2
+        numbers = np.random.default_rng(2).uniform(-_WIDTH / 2, _WIDTH / 2, _POOL) * roundoff
+        _pools[dtype] = torch.from_numpy(numbers).to(dtype)
+    return _pools[dtype]
+
+
+def disturb(t: torch.Tensor, seed: int) -> torch.Tensor:
+    """t with every entry disturbed in its last place, the same way for the same seed.
+
+    Only towards zero: what is a probability remains one.
+    """
+    return t.addcmul(t, _slice(t, Random(seed)).abs(), value=-1)
+
+
+def _slice(like: torch.Tensor, random: Random) -> torch.Tensor:
+    pool = _pool(like.dtype)
+    n = like.numel()
+    if n > _POOL // 2:
+        pool = pool.repeat(2 * n // _POOL + 1)
+    start = random.randrange(pool.numel() - n)
+    return pool[start : start + n].view(like.shape)
+
+
+class Disturbance(TorchDispatchMode):
+    """Runs torch with fused kernels taken apart; the first run is exact and notes its decisions.
+
+    Each later run, begun by `again`, disturbs every arithmetic result and replays the decisions.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._random = Random(seed)
+        self._decisions: list[torch.Tensor] = []
+        self._replayed: Iterator[torch.Tensor] | None = None
+
+    def again(self) -> None:
+        self._replayed = iter(self._decisions)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        role = _role_of(func)
+        if role is _VIEW:
+            return func(*args, **kwargs)
+        if callable(role):
+            with self:
+                return role(*args, **kwargs)
+        contraction, product, passive, decision = role
+        disturbing = self._replayed is not None
+        if disturbing and contraction:
+            args = [self._disturbed(a) for a in args]
+        elif disturbing and product and (len(args) > 2 or "alpha" in kwargs):
+            args = [args[0], self._disturbed(args[1]), *args[2:]]  # a rounded product is added
+        result = func(*args, **kwargs)
+        for out in result if isinstance(result, (tuple, list)) else (result,):
+            if not isinstance(out, torch.Tensor):
+                continue
+            if decision or not out.is_floating_point():
+                self._decide(out)
+            elif disturbing and not passive:
+                out.addcmul_(out, self._noise(out))
+        return result
+
+    def _decide(self, out: torch.Tensor) -> None:
+        if self._replayed is None:
+            self._decisions.append(out.clone())
+        else:
+            out.copy_(next(self._replayed))
+
+    def _disturbed(self, operand: Any) -> Any:
+        if isinstance(operand, torch.Tensor) and operand.is_floating_point():
+            return operand.addcmul(operand, self._noise(operand))
+        return operand
+
+    def _noise(self, like: torch.Tensor) -> torch.Tensor:
+        return _slice(like, self._random)
+
+
+_VIEW = None
+_roles: dict[Any, Any] = {}
+
+
+def _role_of(func: Any) -> Any:
+    """None for a view, a function to run instead, or what kind of operation it is."""
+    if func not in _roles:
+        _roles[func] = _find_role(func)
+    return _roles[func]
+
+
+def _find_role(func: Any) -> Any | Callable[..., Any]:
+    name = func.overloadpacket.__name__
+    base = name.rstrip("_") or name
+    if func.is_view:
+        return _VIEW
+    if base not in _ELEMENTARY and base not in _PASSIVE and func in decomposition_table:
+        return decomposition_table[func]
+    kinds = _CONTRACTIONS, _PRODUCTS_INSIDE, _PASSIVE, _DECISIONS
+    return tuple(base in kind for kind in kinds)

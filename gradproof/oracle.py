@@ -1,0 +1,115 @@
+"""PyTorch's side of a case: outputs, gradients, and samples of their rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradproof.fill import Array
+from gradproof.noise import Disturbance, disturb
+
+Gradients: TypeAlias = list[Array | None]
+
+CHEAP = 4
+"""Samples in which only cotangents are disturbed, before whole runs are."""
+THOROUGH = 32
+"""Samples of whole disturbed runs that are taken at most."""
+
+
+def tensor(array: Array, smooth: bool = False) -> Tensor:
+    """A tensor of its own memory."""
+    made = torch.from_numpy(np.array(array, order="C"))
+    return made.requires_grad_() if smooth else made
+
+
+class Oracle:
+    """A twin evaluated on arrays; every gradient is that of Σ ⟨dy, y⟩.
+
+    function   of tensors, returning a tensor or a tuple of them
+    arrays     its arguments; an absent one is None
+    smooth     which of them have a gradient
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arrays: Sequence[Array | None],
+        smooth: Sequence[bool],
+    ) -> None:
+        self._function = function
+        self._inputs = [
+            None if a is None else tensor(a, s) for a, s in zip(arrays, smooth, strict=True)
+        ]
+        self._smooth = [t for t, s in zip(self._inputs, smooth, strict=True) if s and t is not None]
+        self._outputs = self._run()
+        self.y = [as_array(out) for out in self._outputs]
+
+    def _run(self) -> list[Tensor]:
+        y = self._function(*self._inputs)
+        return list(y) if isinstance(y, (tuple, list)) else [y]
+
+    def set_dy(self, dy: Sequence[Array | None]) -> None:
+        self._dy = [None if d is None else tensor(d) for d in dy]
+
+    def gradients(self) -> Gradients:
+        """One per smooth argument, in order; None where torch has none."""
+        self._gradients = pull_back(self._outputs, self._dy, self._smooth)
+        return [None if g is None else as_array(g) for g in self._gradients]
+
+    def cheap_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
+        """(disturbed, undisturbed) of each gradient; only the incoming cotangent is disturbed.
+
+        The gradient is linear in it, so no kink is crossed and the forward is not repeated.
+        """
+        for seed in range(CHEAP):
+            dy = [None if d is None else disturb(d, seed) for d in self._dy]
+            moved = pull_back(self._outputs, dy, self._smooth)
+            yield [_pair(m, g) for m, g in zip(moved, self._gradients, strict=True)]
+
+    def thorough_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
+        """The same for each output and then each gradient, with all arithmetic disturbed."""
+        mode = Disturbance(seed=0)
+        with mode:
+            exact = self._everything()
+        for _ in range(THOROUGH):
+            mode.again()
+            with mode:
+                moved = self._everything()
+            yield [_pair(m, e) for m, e in zip(moved, exact, strict=True)]
+
+    def _everything(self) -> list[Tensor | None]:
+        outputs = self._run()
+        return [*outputs, *pull_back(outputs, self._dy, self._smooth)]
+
+
+def pull_back(
+    outputs: Sequence[Tensor], dy: Sequence[Tensor | None], inputs: Sequence[Tensor]
+) -> list[Tensor | None]:
+    """torch.autograd.grad of the outputs that have a cotangent; the graph is kept."""
+    pairs = [(y, d) for y, d in zip(outputs, dy, strict=True) if d is not None and y.requires_grad]
+    if not pairs or not inputs:
+        return [None] * len(inputs)
+    return list(
+        torch.autograd.grad(
+            [y for y, _ in pairs],
+            list(inputs),
+            [d for _, d in pairs],
+            retain_graph=True,
+            allow_unused=True,
+        )
+    )
+
+
+def as_array(made: Tensor) -> Array:
+    array: Array = made.detach().numpy()
+    return array
+
+
+def _pair(moved: Tensor | None, exact: Tensor | None) -> tuple[Array, Array] | None:
+    if moved is None or exact is None or not exact.is_floating_point():
+        return None
+    return as_array(moved), as_array(exact)

@@ -1,0 +1,76 @@
+"""Where the wrong entries lie, when not all are wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradproof.evidence import Evidence
+from gradproof.factors import factor_between
+from gradproof.fill import Array
+
+
+def values(e: Evidence) -> str:
+    """Wrong exactly where an argument has certain values."""
+    right = ~e.over & (np.abs(e.reference) > e.bound)
+    place = _at_values(e, right) if right.any() else ""
+    return place and place + _how(e)
+
+
+def indices(e: Evidence) -> str:
+    """Wrong at certain indices only, and what is the matter there."""
+    place = _at_indices(e) if (~e.over & (np.abs(e.reference) > e.bound)).any() else ""
+    return place and place + _how(e)
+
+
+def explained(e: Evidence) -> str:
+    return indices(e) if _how(e) else ""
+
+
+def _how(e: Evidence) -> str:
+    """How the wrong entries relate to the right values."""
+    wrong, expected = e.manual[e.over], e.reference[e.over]
+    if not wrong.any():
+        return ": zero, and should not be"
+    if not expected.any():
+        return ": should be zero"
+    relation = factor_between(e, wrong, expected, e.bound[e.over])
+    return f": {relation}" if relation else ""
+
+
+def _at_values(e: Evidence, right: Array) -> str:
+    for name, array in e.arrays.items():
+        if array.shape != e.over.shape or name.startswith("y"):
+            continue
+        wrong, well = array[e.over], array[right]
+        value = float(wrong.flat[0])
+        if (wrong == value).all() and not (well == value).any():
+            if value == 0 or wrong.size > 1 or e.at_kink():
+                return f"only where {name} is {value:g} (wrong mask?)"
+        elif e.over.sum() > 1 and right.sum() > 1:
+            if (wrong < 0).all() and not (well < 0).any():
+                return f"only where {name} is negative"
+            if (wrong > 0).all() and not (well > 0).any():
+                return f"only where {name} is positive"
+            if wrong.min() > well.max() or wrong.max() < well.min():
+                side, edge = (">", well.max()) if wrong.min() > well.max() else ("<", well.min())
+                return f"only where {name} {side} {edge:.3g}"
+    return "only at kinks or ties (wrong mask?)" if e.at_kink() else ""
+
+
+def _at_indices(e: Evidence) -> str:
+    for name, index in e.indices.items():
+        values, counts = np.unique(index, return_counts=True)
+        rows = set(np.nonzero(e.over)[0].tolist()) if e.over.ndim else set()
+        if rows and (counts > 1).any() and rows <= set(values[counts > 1].tolist()):
+            return f"only where {name} repeats an index: = for +="
+    if e.over.sum() == 1 and e.over.size > 1:
+        index = tuple(int(i[0]) for i in np.nonzero(e.over))
+        return f"only one entry, {list(index)}"
+    for axis, length in enumerate(e.over.shape):
+        places = np.unique(np.nonzero(e.over)[axis])
+        if len(places) == 1 and length > 1:
+            what = {(0, 2): "row", (1, 2): "column"}.get((axis, e.over.ndim), f"axis {axis}, index")
+            return f"only {what} {places[0]}" + (" (the last)" if places[0] == length - 1 else "")
+        if length > 2 and set(places) <= {0, length - 1}:
+            return f"only the edges of axis {axis}"
+    return ""

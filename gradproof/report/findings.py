@@ -1,0 +1,142 @@
+"""Every disagreement, grouped by the layer that is blamed, with its counterexamples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from textwrap import shorten
+from typing import Any
+
+import pandas as pd
+
+from gradproof.report.format import anchor
+from gradproof.report.load import Run
+from gradproof.report.tables import BAD, unexplained, worst
+
+WORST_ROWS = 8  # arrays shown per layer; agreement.csv has them all
+OTHER = "Other"
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A saved case: its message, and the files that lie beside the report."""
+
+    anchor: str
+    stem: str
+    summary: str
+    text: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What disagrees in one layer kind."""
+
+    kind: str
+    anchor: str
+    arrays: int
+    examples: int
+    worst: float
+    depths: str
+    quantities: str
+    dtypes: str
+    causes: str
+    rows: list[dict[str, Any]]
+    counterexamples: list[Counterexample]
+
+
+def findings(run: Run) -> list[Finding]:
+    """One per layer kind that disagrees, the likeliest culprit first.
+
+    A fault is placed where a layer disagrees in isolation: what disagrees only chained or free
+    may be its consequence and comes later.
+    """
+    bad = run.agreement[run.agreement["verdict"].isin(BAD)]
+    owners = _owners(run, bad)
+    found = [_finding(run, str(kind), rows, owners) for kind, rows in bad.groupby("kind")]
+    isolated = bad.loc[bad["depth"] == "isolated", "kind"].value_counts()
+    found.sort(key=lambda f: (-int(isolated.get(f.kind, 0)), -f.arrays, f.kind))
+    rest = [_counterexample(run, stem) for stem, kind in owners.items() if kind == OTHER]
+    broken = _broken(run)
+    if rest or broken:
+        found.append(
+            Finding(
+                kind=OTHER,
+                anchor="disagree-other",
+                arrays=len(broken),
+                examples=len(broken),
+                worst=float("nan"),
+                depths="",
+                quantities="",
+                dtypes="",
+                causes="it broke before an array could be compared" if broken else "",
+                rows=broken,
+                counterexamples=rest,
+            )
+        )
+    return found
+
+
+def _owners(run: Run, bad: pd.DataFrame) -> dict[str, str]:
+    """Whose counterexample each one is: as a row says, or else as its name begins."""
+    owners: dict[str, str] = {}
+    for witness, kind in zip(bad["witness"], bad["kind"], strict=True):
+        if witness:
+            owners.setdefault(PurePosixPath(witness).stem, str(kind))
+    kinds = set(bad["kind"])
+    for stem in run.messages:
+        kind = stem.split("-")[0]
+        owners.setdefault(stem, kind if kind in kinds else OTHER)
+    return owners
+
+
+def _finding(run: Run, kind: str, rows: pd.DataFrame, owners: dict[str, str]) -> Finding:
+    shown = rows.assign(
+        alone=rows["depth"] == "isolated", far=rows["worst_ratio"].fillna(float("inf"))
+    )
+    shown = shown.sort_values(["alone", "far"], ascending=False, kind="stable").head(WORST_ROWS)
+    records = [{str(k): v for k, v in r.items()} for r in shown.to_dict("records")]
+    return Finding(
+        kind=kind,
+        anchor=f"disagree-{anchor(kind)}",
+        arrays=len(rows),
+        examples=rows["example"].nunique(),
+        worst=worst(rows["worst_ratio"]),
+        depths=_list(rows["depth"]),
+        quantities=_list(rows["quantity"]),
+        dtypes=_list(rows["dtype"]),
+        causes=_list(rows["cause"]),
+        rows=[r | {"message": _message(str(r["witness"]))} for r in records],
+        counterexamples=[
+            _counterexample(run, stem) for stem, owner in owners.items() if owner == kind
+        ],
+    )
+
+
+def _message(witness: str) -> str:
+    """The fragment of a witness's message; "" where an array has none."""
+    return f"witness-{anchor(PurePosixPath(witness).stem)}" if witness else ""
+
+
+def _counterexample(run: Run, stem: str) -> Counterexample:
+    text = run.messages.get(stem, "").rstrip()
+    files = sorted(p.name for p in (run.folder / "witnesses").glob(f"{stem}.*"))
+    lines = text.splitlines()
+    return Counterexample(
+        anchor=f"witness-{anchor(stem)}",
+        stem=stem,
+        summary=shorten(lines[0], 160, placeholder=" …") if lines else stem,
+        text=text or "No message was saved with this counterexample.",
+        files=tuple(f"witnesses/{name}" for name in files),
+    )
+
+
+def _broken(run: Run) -> list[dict[str, Any]]:
+    """Examples that are wrong as a whole: no single array of theirs is."""
+    rows = unexplained(run)[["example", "layers", "dtype", "verdict"]].to_dict("records")
+    return [{str(k): v for k, v in row.items()} for row in rows]
+
+
+def _list(values: pd.Series[Any]) -> str:
+    """The distinct values, most frequent first."""
+    return ", ".join(str(v) for v in values[values != ""].value_counts().index[:6])

@@ -1,0 +1,220 @@
+"""REPORT.md: the same report for a code-hosting site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gradproof.report import tables
+from gradproof.report.findings import Finding
+from gradproof.report.format import count, plural, ratio, seconds, share, value
+from gradproof.report.view import GLYPHS, View
+
+LIMIT = 1 << 20  # bytes that a step summary on a code host holds
+MESSAGES = 40  # counterexamples shown in full, each up to MESSAGE characters
+MESSAGE = 6_000
+BARS = 12
+
+
+def render(view: View) -> str:
+    """The whole file, at most LIMIT bytes."""
+    said = view.verdict if view.complete else f"{view.verdict} so far"
+    parts = [
+        f"# {view.headline}",
+        f"**{GLYPHS[view.verdict]} {said}** · gradproof run `{view.info['run']}`",
+        *(f"> {warning}" for warning in view.warnings),
+        view.lead,
+        _table(["", ""], ([what, f"{n} ({remark})"] for n, what, remark in view.tiles), "lr"),
+        "## Environment",
+        _table(["", ""], view.settings + view.environment, "ll"),
+        *(f"## {s.title}\n\n{s.markdown.strip()}" for s in view.sections),
+        *_layers(view),
+        *_training(view),
+        *_findings(view),
+        *_drawn(view),
+        *_vacuous(view),
+        *_time(view),
+        *_reading(),
+    ]
+    return _cut("\n\n".join(part for part in parts if part) + "\n")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]], align: str) -> str:
+    """A table; `align` has one letter per column, l or r."""
+    marks = [{"l": ":--", "r": "--:"}[a] for a in align]
+    cells = [[str(c).replace("|", "\\|").replace("\n", " ") for c in row] for row in rows]
+    lines = [list(head), marks, *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _layers(view: View) -> list[str]:
+    head = ["Layer", "Verdict", "Cases", "Arrays", "Entries"]
+    head += [f"Worst {name}" for name in view.dtypes]
+    head += [f"≤ {tables.FEW_ULP} ulp", "Vacuous", "Convention", "Kinks drawn"]
+    head += ["Disagree", "Errors"]
+    rows = []
+    for row in view.layers:
+        worst = [ratio(row.worst.get(name, float("nan"))) for name in view.dtypes]
+        linked = f"[{row.disagreements}](#{row.kind.lower()})" if row.disagreements else "0"
+        rows.append(
+            [
+                row.kind,
+                f"{GLYPHS.get(row.verdict, '')} {row.verdict}",
+                *map(count, (row.cases, row.arrays, row.entries)),
+                *worst,
+                share(row.few_ulp, row.arrays),
+                *map(count, (row.vacuous, row.convention, row.kinks)),
+                linked,
+                f"`{row.histogram.blocks}`",
+            ]
+        )
+    depths = [
+        [d.depth, count(d.arrays), ratio(d.worst), *map(count, (d.convention, d.vacuous, d.bad))]
+        for d in view.depths
+    ]
+    return [
+        "## Agreement by layer",
+        (
+            "*Worst* is the greatest |manual − reference| in units of the entry's rounding bound: "
+            "at most 1 is rounding. *Errors* is a histogram of it, counts on a log scale: the "
+            "first block is bit for bit equal, the last two are beyond the bound."
+        ),
+        _table(["Depth", "Arrays", "Worst", "Convention", "Vacuous", "Disagree"], depths, "lrrrrr"),
+        _table(head, rows, "ll" + "r" * (len(head) - 3) + "l"),
+    ]
+
+
+def _training(view: View) -> list[str]:
+    if not view.training:
+        return ["## Training, side by side", "No training run was recorded."]
+    head = ["Data", "Network", "Optimizer", "Mode", "Steps", "Final loss, manual"]
+    head += ["Final loss, reference", "Divergence", "Null", "Held out", "Manual", "Reference"]
+    head += ["Disagree"]
+    rows = [
+        [
+            *(r.dataset, r.network, r.optimizer, r.mode, r.steps),
+            *(value(r.loss_manual), value(r.loss_reference), ratio(r.divergence), ratio(r.null)),
+            *(r.metric or "–", value(r.manual), value(r.reference), r.disagreements),
+        ]
+        for r in view.training
+    ]
+    return [
+        "## Training, side by side",
+        (
+            "*Locked*: before every step manual takes the reference's parameters and optimizer "
+            "state. *Free*: the two run apart; *null* is how far the reference drifts from itself "
+            "when its start is disturbed by one unit in the last place."
+        ),
+        _table(head, rows, "llllrrrrrlrrr"),
+    ]
+
+
+def _findings(view: View) -> list[str]:
+    parts = ["## Disagreements"]
+    if not view.findings:
+        parts.append("None: no compared array has an entry beyond its bound.")
+    left = MESSAGES
+    for finding in view.findings:
+        parts += _finding(finding, left)
+        left -= min(left, len(finding.counterexamples))
+    return parts
+
+
+def _finding(finding: Finding, left: int) -> list[str]:
+    where = f"{plural(finding.arrays, 'array')} in {plural(finding.examples, 'example')}"
+    if finding.quantities:
+        where += f": **{finding.quantities}**; {finding.depths}; {finding.dtypes}; "
+        where += f"worst {ratio(finding.worst)} × the bound"
+    cause = f" Likely cause: {finding.causes}." if finding.causes else ""
+    parts = [f"### {finding.kind}", f"{where}.{cause}"]
+    for case in finding.counterexamples[:left]:
+        text = case.text[:MESSAGE]
+        fence = "`" * 3
+        while fence in text:
+            fence += "`"
+        files = " · ".join(f"[{name}]({name})" for name in case.files)
+        parts += [f"{fence}text\n{text}\n{fence}", files]
+    rest = len(finding.counterexamples) - left
+    if rest > 0:
+        parts.append(f"{plural(rest, 'more counterexample')} in the witnesses folder.")
+    return parts
+
+
+def _drawn(view: View) -> list[str]:
+    parts = ["## What was generated"]
+    for chart in view.drawn:
+        rows = [
+            [label, count(n), f"`{'█' * max(1, round(BARS * part)) if n else '·'}`"]
+            for label, n, part in chart.bars
+        ]
+        table = _table([chart.title, "Cases", ""], rows, "lrl")
+        if chart.long:
+            table = f"<details><summary>{chart.title}</summary>\n\n{table}\n\n</details>"
+        parts.append(table)
+    return parts
+
+
+def _vacuous(view: View) -> list[str]:
+    t = view.totals
+    rows = []
+    for r in view.vacuity:
+        where = ", ".join(f"{kind} {count(n)}" for kind, n in r.kinds)
+        where += f" and {plural(r.more, 'other layer')}" if r.more else ""
+        rows.append([r.cause, r.verdict, count(r.arrays), share(r.arrays, t.arrays), where])
+    head = ["Why", "Verdict", "Arrays", "Share of all", "Where, most first"]
+    return [
+        "## What could not be judged, and kinks",
+        (
+            f"{plural(t.vacuous_arrays, 'array')} ({share(t.vacuous_arrays, t.arrays)}) and "
+            f"{plural(t.vacuous_networks, 'network')} ({share(t.vacuous_networks, t.networks)}) "
+            "were *vacuous*: a check that could not have failed is no evidence. "
+            f"{plural(view.kinks, 'case')} had an input at a kink or tie; "
+            f"{plural(t.convention, 'array')} came out as *convention*."
+        ),
+        _table(head, rows, "llrrl") if rows else "",
+    ]
+
+
+def _time(view: View) -> list[str]:
+    time = view.timing
+    parts = ["## Where the time went"]
+    if time.total:
+        said = f"The judge's own work took **{share(time.judge, time.total)}** of the time spent "
+        said += f"on the cases ({', '.join(f'{name} {seconds(s)}' for name, s in time.parts)})."
+        if view.totals.networks:
+            said += f" Each worker judged **{count(time.networks_per_minute)} networks a minute**."
+        parts.append(said)
+    if time.phases:
+        parts.append(_table(["Over the run", ""], [[n, seconds(s)] for n, s in time.phases], "lr"))
+    return parts
+
+
+def _reading() -> list[str]:
+    return [
+        "## How to read this",
+        (
+            "Every output and gradient of hand-written code (*manual*) is compared, entry by "
+            "entry, with an independent implementation (the *reference*). The bound of an entry is "
+            "a fixed multiple of the measured rounding noise of the reference; a ratio up to 1 is "
+            "rounding."
+        ),
+        (
+            "- **isolated**: each layer alone, fed the reference's own values; **chained**: "
+            "backward through a whole network over the reference's state; **free**: end to end.\n"
+            "- ✓ **agree**: within the bound in every entry. ✗ **disagree**: beyond it. ≈ "
+            "**convention**: at a kink, inside the interval of one-sided derivatives, but not the "
+            "reference's choice. ○ **vacuous**: could not have failed.\n"
+            "- `index.html` beside this file has the pictures."
+        ),
+    ]
+
+
+def _cut(text: str) -> str:
+    """At most LIMIT bytes, ending with a whole line; says so when something is left out."""
+    data = text.encode()
+    if len(data) <= LIMIT:
+        return text
+    note = "\n\n*Cut here at 1 MiB: the rest is in index.html and the CSV files.*\n"
+    kept = data[: LIMIT - len(note.encode()) - 16].decode(errors="ignore").rsplit("\n", 1)[0]
+    fences = [line for line in kept.splitlines() if line.startswith("```")]
+    close = f"\n{fences[-1].removesuffix('text')}" if len(fences) % 2 else ""
+    return kept + close + note

@@ -1,0 +1,167 @@
+"""All that the page and the Markdown show, computed once for both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gradproof.report import charts, drawn, findings, tables, training
+from gradproof.report.format import count, plural, share
+from gradproof.report.load import Run
+from gradproof.report.section import Section
+
+GLYPHS = {"agree": "✓", "disagree": "✗", "error": "!", "convention": "≈", "vacuous": "○"}
+
+
+@dataclass(frozen=True)
+class View:
+    """The contents of the report, in reading order."""
+
+    info: Mapping[str, Any]
+    complete: bool
+    verdict: str
+    headline: str
+    lead: str
+    warnings: list[str]
+    tiles: list[tuple[str, str, str]]  # number, what it counts, a remark
+    environment: list[tuple[str, str]]
+    settings: list[tuple[str, str]]
+    sections: tuple[Section, ...]
+    totals: tables.Totals
+    layers: list[tables.LayerRow]
+    dtypes: list[str]
+    depths: list[tables.DepthRow]
+    errors: charts.Bars
+    heat: charts.HeatMap | None
+    groups: list[training.Group]
+    groups_left_out: int
+    training: list[training.TrainingRow]
+    findings: list[findings.Finding]
+    drawn: list[drawn.Chart]
+    vacuity: list[tables.VacuityRow]
+    timing: tables.Timing
+    kinks: int
+    files: tuple[str, ...]
+
+
+def view(run: Run, sections: tuple[Section, ...], files: tuple[str, ...]) -> View:
+    """`files` are the data files that will lie beside the report."""
+    run = tables.settled(run)
+    totals = tables.totals(run)
+    verdict = tables.verdict(run, totals)
+    layers = tables.layers(run)
+    dtypes = tables.dtypes(layers)
+    networks = run.examples.loc[run.examples["source"] == "network", "example"]
+    groups, left_out = training.groups(run)
+    return View(
+        info=run.info,
+        complete=run.complete,
+        verdict=verdict,
+        headline=_headline(verdict, totals, run.complete),
+        lead=_lead(totals),
+        warnings=_warnings(run, totals, verdict, files),
+        tiles=_tiles(totals),
+        environment=_pairs(run.info.get("environment")),
+        settings=_settings(run),
+        sections=sections,
+        totals=totals,
+        layers=layers,
+        dtypes=dtypes,
+        depths=tables.depths(run),
+        errors=charts.errors(tables.judged(run), dtypes),
+        heat=charts.heat_map(tables.judged(run), networks),
+        groups=groups,
+        groups_left_out=left_out,
+        training=training.table(run),
+        findings=findings.findings(run),
+        drawn=drawn.charts(run),
+        vacuity=tables.vacuity(run),
+        timing=tables.timing(run),
+        kinks=int(run.examples["kink"].sum()),
+        files=files,
+    )
+
+
+def _headline(verdict: str, totals: tables.Totals, complete: bool) -> str:
+    wrong = totals.disagreements or totals.cases_disagreeing
+    if wrong:
+        said = plural(wrong, "array" if totals.disagreements else "case")
+        said += " disagrees" if wrong == 1 else " disagree"
+    elif totals.training_disagreements:
+        said = "Training disagrees"
+    elif verdict == "disagree":
+        said = "The run failed"
+    else:
+        said = "Every gradient agrees"
+    return said if complete else f"Incomplete run: {said[0].lower()}{said[1:]} so far"
+
+
+def _lead(totals: tables.Totals) -> str:
+    drawn = [plural(totals.networks, "random network"), plural(totals.layer_cases, "layer case")]
+    if totals.optimizer_cases:
+        drawn.append(plural(totals.optimizer_cases, "optimizer case"))
+    return (
+        f"{', '.join(drawn[:-1])} and {drawn[-1]} were differentiated on both sides: "
+        f"{plural(totals.arrays, 'array')} with {plural(totals.entries, 'entry')} were compared, "
+        "each entry with its own measured rounding bound."
+    )
+
+
+def _warnings(run: Run, totals: tables.Totals, verdict: str, files: tuple[str, ...]) -> list[str]:
+    found = []
+    if not run.complete:
+        found.append(
+            "This run is incomplete: it was stopped before its end. What follows was finished "
+            "until then; no verdict can be given on the rest."
+        )
+    if run.truncated:
+        rows = plural(run.truncated, "row")
+        were = "was" if run.truncated == 1 else "were"
+        found.append(f"{rows} {were} cut short when the run was stopped and left out.")
+    if verdict == "disagree" and not totals.bad:
+        found.append(
+            "Nothing disagrees, yet the run did not pass, for example because too many networks "
+            "were vacuous: see what could not be judged."
+        )
+    if not any(name.endswith(".parquet") for name in files):
+        found.append("The rows are here as CSV only: install pyarrow to have them as Parquet too.")
+    return found
+
+
+def _tiles(t: tables.Totals) -> list[tuple[str, str, str]]:
+    kinds = f"and {plural(t.optimizers, 'optimizer')}" if t.optimizers else "and losses"
+    beside = [f"{count(t.training_disagreements)} in training"]
+    if t.cases_disagreeing:
+        beside.append(plural(t.cases_disagreeing, "whole case"))
+    return [
+        (count(t.layers), "layers", kinds),
+        (count(t.layer_cases), "layer cases", "drawn one at a time"),
+        (count(t.networks), "networks", f"{count(t.distinct)} of them distinct"),
+        (count(t.arrays), "arrays compared", "outputs and gradients"),
+        (count(t.entries), "entries", "each with its bound"),
+        (count(t.disagreements), "disagreements", f"and {', '.join(beside)}"),
+        (count(t.convention), "convention", "at a kink, another choice"),
+        (share(t.vacuous_networks, t.networks), "networks vacuous", "could not have failed"),
+        (count(t.truncated), "rows truncated", "cut short by a stop"),
+    ]
+
+
+def _settings(run: Run) -> list[tuple[str, str]]:
+    names = {
+        "run": "run",
+        "started": "started",
+        "finished": "finished",
+        "seed": "seed",
+        "profile": "profile",
+        "examples": "examples asked for",
+    }
+    info = {**run.info, "finished": run.info.get("finished") or "no: the run is incomplete"}
+    known = [(said, info.get(key)) for key, said in names.items()]
+    settings = [(said, str(value)) for said, value in known if value is not None]
+    return settings + _pairs(run.info.get("counts"))
+
+
+def _pairs(values: Any) -> list[tuple[str, str]]:
+    pairs = dict(values or {}).items()
+    return [(str(k).replace("_", " "), count(v) if type(v) is int else str(v)) for k, v in pairs]

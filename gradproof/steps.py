@@ -1,0 +1,176 @@
+"""Judging an optimiser: every step from the reference's own parameters and state, entry by entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from hypothesis import strategies as st
+
+from gradproof.bound import Comparison, settle
+from gradproof.cases import Case
+from gradproof.clock import Clock
+from gradproof.fill import Array
+from gradproof.hygiene import check_form, frozen
+from gradproof.spec import Draw, Shape
+from gradproof.subject import Subject
+from gradproof.verdict import Finding, Judgement, fault, settled
+
+Arrays: TypeAlias = dict[str, Array]
+State: TypeAlias = dict[str, dict[str, Any]]
+Tensors: TypeAlias = dict[str, Any]
+States: TypeAlias = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class StepCase:
+    """An optimiser on tensors of several shapes, with the gradients of each step.
+
+    shapes   of the parameters p0, p1, …
+    scales   of each step's gradients, swept from 1 down to 1e-7
+    """
+
+    optimizer: Any
+    shapes: tuple[Shape, ...]
+    scales: tuple[float, ...]
+    sparse: bool
+    dtype: str
+    seed: int
+
+    @property
+    def digest(self) -> str:
+        return repr(self)
+
+    def params(self) -> Arrays:
+        r = np.random.default_rng([self.seed, 0])
+        drawn = [r.standard_normal(s) for s in self.shapes]
+        return {f"p{i}": frozen(p.astype(self.dtype)) for i, p in enumerate(drawn)}
+
+    def grads(self, step: int) -> Arrays:
+        r = np.random.default_rng([self.seed, 1 + step])
+        drawn = {}
+        for i, shape in enumerate(self.shapes):
+            g = r.standard_normal(shape) * self.scales[step]
+            if self.sparse:
+                g = g * (r.random(shape) < 0.5)
+            drawn[f"p{i}"] = frozen(np.asarray(g, dtype=self.dtype))
+        return drawn
+
+
+@st.composite
+def step_cases(draw: Draw, optimizers: st.SearchStrategy[Any]) -> StepCase:
+    """At least three steps of an optimiser on at least two tensors."""
+    shape = st.lists(st.integers(1, 4), min_size=0, max_size=3).map(tuple)
+    scale = st.integers(0, 7).map(lambda k: 10.0**-k)
+    return StepCase(
+        draw(optimizers),
+        tuple(draw(st.lists(shape, min_size=2, max_size=3))),
+        tuple(draw(st.lists(scale, min_size=3, max_size=6))),
+        draw(st.booleans()),
+        draw(st.sampled_from(["float64", "float32"])),
+        draw(st.integers(0, 2**32 - 1)),
+    )
+
+
+def judge_steps(subject: Subject, case: StepCase, clock: Clock) -> Judgement:
+    """Compare parameters and state after each step; both sides start it from the reference's."""
+    params, state = case.params(), {}
+    judgement = Judgement(_as_case(case, params))
+    for step in range(len(case.scales)):
+        grads = case.grads(step)
+        with clock("reference"):
+            run = reference_step(subject, case.optimizer, params, grads, state)
+            expected = as_arrays(run())
+        found = judgement.findings
+        path = f"step {step + 1}"
+        try:
+            with clock("manual"), np.errstate(all="ignore"):
+                new_params, new_state = case.optimizer.step(params, grads, state)
+        except Exception as error:
+            text = f"step raised {type(error).__name__}: {error}"
+            found.append(fault(path, judgement.case, "isolated", "p0", text))
+            return judgement
+        with clock("judge"):
+            made = flat(new_params, new_state)
+            pending = pair_up(path, judgement.case, made, flat(*expected), found)
+            judgement.floors += settle(pending, noise_samples(run))
+            found += [settled(path, judgement.case, "isolated", q, c) for q, c in pending.items()]
+        params, state = expected
+    return judgement
+
+
+def reference_step(
+    subject: Subject, optimizer: Any, params: Arrays, grads: Arrays, state: State
+) -> Callable[[], tuple[Tensors, States]]:
+    """One step of the optimiser's twin from these arrays, to be run as often as it is needed."""
+    import torch
+
+    given = {n: torch.from_numpy(np.array(p)) for n, p in params.items()}
+    slopes = {n: torch.from_numpy(np.array(g)) for n, g in grads.items()}
+    held = {n: {k: torch.as_tensor(np.array(v)) for k, v in s.items()} for n, s in state.items()}
+    step_twin = subject.step_twin
+    assert step_twin is not None, "the subject has optimisers but no step_twin"
+    return lambda: step_twin(optimizer, given, slopes, held)
+
+
+def _as_case(case: StepCase, params: Arrays) -> Case:
+    return Case(
+        case.optimizer,
+        params,
+        dict.fromkeys(params, "param"),
+        case.dtype,
+        hazards=("sparse" if case.sparse else "normal",),
+        seed=case.seed,
+    )
+
+
+def as_arrays(pair: tuple[Tensors, States]) -> tuple[Arrays, State]:
+    """Parameters and state as read-only arrays of their own memory."""
+    params, state = pair
+    held = {n: {k: frozen(v.numpy().copy()) for k, v in s.items()} for n, s in state.items()}
+    return {n: frozen(p.numpy().copy()) for n, p in params.items()}, held
+
+
+def flat(params: Arrays, state: State) -> Arrays:
+    """p0, p1, … and p0.exp_avg, … in one dictionary; a state entry that is None is absent."""
+    flat = dict(params)
+    for name, entries in state.items():
+        flat |= {f"{name}.{k}": np.asarray(v) for k, v in entries.items() if v is not None}
+    return flat
+
+
+def pair_up(
+    path: str, case: Case, made: Arrays, expected: Arrays, found: list[Finding]
+) -> dict[str, Comparison]:
+    """A comparison for each parameter and state entry; what cannot be compared goes to `found`."""
+    pending = {}
+    for name in made.keys() ^ expected.keys():
+        text = "manual keeps it, torch does not" if name in made else "torch keeps it, manual not"
+        found.append(fault(path, case, "isolated", name, text, "disagree"))
+    for name in expected.keys() & made.keys():
+        wrong = "" if name.endswith(".step") else check_form(name, made[name], expected[name])
+        if wrong:
+            found.append(fault(path, case, "isolated", name, wrong, "disagree"))
+        else:
+            manual = made[name].astype(expected[name].dtype)
+            pending[name] = Comparison(manual, expected[name])
+    return pending
+
+
+def noise_samples(run: Callable[[], tuple[Tensors, States]]) -> Iterator[dict[str, Any]]:
+    """(disturbed, undisturbed) of each entry of a step run with its arithmetic disturbed."""
+    from gradproof.noise import Disturbance
+    from gradproof.oracle import THOROUGH
+
+    mode = Disturbance(seed=2)
+    with mode:
+        exact = run()
+    undisturbed = flat(*as_arrays(exact))
+    for _ in range(THOROUGH):
+        mode.again()
+        with mode:
+            moved = run()
+        disturbed = flat(*as_arrays(moved))
+        yield {n: (disturbed[n], undisturbed[n]) for n in undisturbed}

@@ -1,0 +1,109 @@
+"""What the judge is pointed at: a set of layers, what they should equal, and how to draw them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from gradproof.errors import InputError
+from gradproof.spec import CaseRule
+
+
+class LayerLike(Protocol):
+    """A differentiable function of arrays with a hand-written derivative.
+
+    ``forward(*arrays) → (y, saved)`` and ``backward(saved, dy) → {argument: gradient}``.
+    """
+
+    def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any, ...]]: ...
+
+    def backward(self, saved: tuple[Any, ...], dy: Any) -> dict[str, Any]: ...
+
+    def argument_kinds(self, count: int) -> dict[str, str]: ...
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Layers under test, with everything that is needed to judge them.
+
+    name         of the project, for the report's title
+    rules        case strategies by layer type; these are the layers that are judged
+    twin         twin(layer, *tensors) → y: the same function by PyTorch; absent arguments are None
+    net          the network type, whose instances have .inputs and .steps; it has a case strategy too
+    parts        other dataclasses that layers hold, such as a network's step, so that cases load
+    optimizers   strategies that draw optimisers, by optimiser type
+    step_twin    step_twin(optimizer, params, grads, state) → (params, state) on tensors
+    conventions  layer kinds that knowingly differ from PyTorch at a kink → the reason
+    unfinished   what is missing before the subject can be judged, as text; empty when all is there
+    trajectories training runs to record: a function of (profile, seed); see `gradproof.training`
+    sections     the report's own sections, made when the report is
+    """
+
+    name: str
+    rules: Mapping[type, CaseRule]
+    twin: Callable[..., Any]
+    net: type | None = None
+    parts: tuple[type, ...] = ()
+    optimizers: Mapping[type, Any] = field(default_factory=dict)
+    step_twin: Callable[..., Any] | None = None
+    conventions: Mapping[str, str] = field(default_factory=dict)
+    unfinished: str = ""
+    trajectories: Callable[..., Sequence[Any]] | None = None
+    sections: Callable[[], Sequence[Any]] | None = None
+
+    @property
+    def layers(self) -> dict[str, type]:
+        """Layer types by name."""
+        return {kind.__name__: kind for kind in self.rules}
+
+    @property
+    def types(self) -> dict[str, type]:
+        """Everything that a case file may name."""
+        return self.layers | {kind.__name__: kind for kind in (*self.parts, *self.optimizers)}
+
+
+def load_subject(root: Path | None = None) -> Subject:
+    """The subject named under ``[tool.gradproof] subject = "module:function"``.
+
+    root      folder of the pyproject.toml; by default the current folder or one above it
+
+    Raises    InputError when there is none, or it cannot be imported
+    """
+    project = project_root(root) / "pyproject.toml"
+    named = tomllib.loads(project.read_text()).get("tool", {}).get("gradproof", {}).get("subject")
+    if not isinstance(named, str) or ":" not in named:
+        raise InputError(
+            f'{project} has no [tool.gradproof] subject = "module:function"; add one that names '
+            "the function that returns your gradproof.Subject"
+        )
+    module, function = named.split(":", 1)
+    if str(project.parent) not in sys.path:
+        sys.path.insert(0, str(project.parent))
+    try:
+        made = getattr(importlib.import_module(module), function)()
+    except ImportError as error:
+        missing = getattr(error, "name", None) or named
+        hint = "pip install torch" if missing == "torch" else f"install or mend {missing}"
+        raise InputError(f"the subject {named} cannot be imported: {error}; {hint}") from error
+    except AttributeError as error:
+        raise InputError(f"the subject {named} cannot be made: {error}") from error
+    if not isinstance(made, Subject):
+        raise InputError(f"{named} returned {type(made).__name__}; a gradproof.Subject is expected")
+    return made
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The folder with a pyproject.toml: `start` (by default the current one) or one above it.
+
+    Raises    InputError when there is none
+    """
+    start = start or Path.cwd()
+    for folder in (start, *start.parents):
+        if (folder / "pyproject.toml").is_file():
+            return folder
+    raise InputError(f"no pyproject.toml in {start} or above it; run inside a project")

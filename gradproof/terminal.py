@@ -1,0 +1,70 @@
+"""What the terminal shows: progress while a run goes on, then the table of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from gradproof.subject import Subject
+from gradproof.worker import Done
+
+_STYLES = {"agree": "green", "disagree": "bold red", "error": "bold red"}
+
+
+@contextmanager
+def progress(tasks: int) -> Iterator[Callable[[Done, int], None]]:
+    """A bar of finished tasks, with networks and cases so far; yields what advances it."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    seen = {"network": 0, "layer": 0, "optimizer": 0, "trajectory": 0}
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        line = bar.add_task("judging", total=tasks)
+
+        def advance(done: Done, total: int) -> None:
+            seen[done.task.source] += done.examples
+            text = f"{seen['network']} networks, {seen['layer'] + seen['optimizer']} cases judged"
+            bar.update(line, advance=1, description=text)
+
+        yield advance
+
+
+def show(folder: Path, about: dict[str, Any], out: Path) -> None:
+    """The table of layers, every disagreement in full, and the verdict."""
+    from gradproof.report import layer_table
+
+    console = Console(width=None if Console().is_terminal else 110)
+    table = Table(title="Agreement by layer", title_justify="left")
+    rows = layer_table(folder)
+    for column in rows.columns:
+        table.add_column(str(column), justify="left" if column == "layer" else "right")
+    for row in rows.itertuples(index=False):
+        table.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row))
+    console.print(table)
+    for witness in about["witnesses"]:
+        text = (folder / witness).with_suffix(".txt")
+        if text.exists():
+            console.print(text.read_text(), markup=False, highlight=False, soft_wrap=True)
+    counts = ", ".join(f"{n} {what}" for what, n in about["counts"].items())
+    style = _STYLES[about["verdict"]]
+    console.print(f"[{style}]{about['verdict']}[/]: {counts}", highlight=False)
+    console.print(f"report: {out}/index.html", highlight=False)
+
+
+def show_layers(subject: Subject) -> None:
+    """Each layer with the first line of its docstring."""
+    table = Table(title=f"Layers of {subject.name}", title_justify="left")
+    table.add_column("layer")
+    table.add_column("function")
+    for name, kind in sorted({**subject.types}.items()):
+        table.add_row(name, (kind.__doc__ or "").strip().splitlines()[0])
+    Console().print(table)

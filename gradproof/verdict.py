@@ -1,0 +1,122 @@
+"""What the judge finds: one finding for each compared array, and the verdict on a whole case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradproof.bound import Comparison, Figures, figures
+from gradproof.cases import Case
+from gradproof.records import Agreement
+
+SEVERITY = {"agree": 0, "vacuous": 1, "convention": 2, "disagree": 3, "error": 4}
+
+_NOTHING = Figures(np.nan, np.nan, np.nan, (), np.nan, np.nan, np.nan, 0, np.nan, np.nan, "")
+
+
+@dataclass
+class Finding:
+    """One compared array.
+
+    layer      path in the network, such as "h3"; "" for a case of one layer or the whole network
+    case       of the layer on its own, from which the finding can be reproduced
+    """
+
+    layer: str
+    case: Case
+    depth: str
+    quantity: str
+    shape: tuple[int, ...]
+    verdict: str
+    cause: str = ""
+    figures: Figures = _NOTHING
+    comparison: Comparison | None = None
+
+    @property
+    def kind(self) -> str:
+        return self.case.kind
+
+    @property
+    def failed(self) -> bool:
+        return self.verdict in ("disagree", "error", "convention")
+
+    def row(self, run: str, example: str, network: str, witness: str = "") -> Agreement:
+        f = self.figures
+        return Agreement(
+            run,
+            example,
+            network,
+            self.layer,
+            self.kind,
+            self.depth,
+            self.quantity,
+            self.case.dtype,
+            "x".join(map(str, self.shape)) or "scalar",
+            int(np.prod(self.shape)),
+            f.max_abs_diff,
+            f.max_ulp_diff,
+            f.worst_ratio,
+            ",".join(map(str, f.worst_index)),
+            f.manual,
+            f.reference,
+            f.bound,
+            f.n_over,
+            f.cosine,
+            f.norm_ratio,
+            self.verdict,
+            self.cause,
+            witness,
+        )
+
+
+@dataclass
+class Judgement:
+    """All findings on one case.
+
+    floors   how many noise samples were needed;  kink: an input lay at a kink or tie
+    """
+
+    case: Case
+    findings: list[Finding] = field(default_factory=list)
+    floors: int = 0
+    kink: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """The worst of the findings; vacuous only if nothing in it could have failed."""
+        worst = max((f.verdict for f in self.findings), key=SEVERITY.__getitem__, default="vacuous")
+        if worst in ("agree", "vacuous"):
+            gradients = [f for f in self.findings if f.quantity != "y"]
+            return "agree" if any(f.verdict == "agree" for f in gradients) else "vacuous"
+        return worst
+
+    @property
+    def culprit(self) -> Finding | None:
+        """The first fault: isolated findings come before chained and free ones, in backward order."""
+        worst = [f for f in self.findings if f.verdict in ("disagree", "error")]
+        return next(iter(worst or [f for f in self.findings if f.failed]), None)
+
+
+def settled(layer: str, case: Case, depth: str, quantity: str, comparison: Comparison) -> Finding:
+    """The finding for a comparison of which all samples were taken."""
+    f = figures(comparison)
+    if not comparison.within():
+        verdict, cause = "disagree", ""
+    elif f.vacuous:
+        verdict, cause = "vacuous", f.vacuous
+    else:
+        verdict, cause = "agree", ""
+    shape = comparison.reference.shape
+    return Finding(layer, case, depth, quantity, shape, verdict, cause, f, comparison)
+
+
+def fault(
+    layer: str, case: Case, depth: str, quantity: str, cause: str, verdict: str = "error"
+) -> Finding:
+    """A finding without numbers: what was returned cannot be compared."""
+    array: Any = case.arrays.get(quantity)
+    return Finding(
+        layer, case, depth, quantity, () if array is None else array.shape, verdict, cause
+    )

@@ -1,0 +1,27 @@
+#!/usr/bin/env -S uv run --script
+
+# /// script
+# dependencies = ["nox>=2025.10.14"]
+# ///
+
+"""The half without torch, on every supported Python. Everything else is in the Makefile."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.10.14"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = True
+nox.options.reuse_venv = "yes"
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def numpy_only(session: nox.Session) -> None:
+    """Test manual/, its strategies and gradproof's drawing of cases where torch is absent."""
+    session.install("-c", "constraints.txt", "--group", "numpy-only")
+    session.run("python", "-m", "pytest", "tests/test_numpy_only.py", *session.posargs)
+
+
+if __name__ == "__main__":
+    nox.main()

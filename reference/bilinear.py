@@ -1,0 +1,16 @@
+"""torch.nn.functional.bilinear."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from manual.bilinear import Bilinear
+from reference.twin import twin
+
+
+@twin.register
+def bilinear(
+    layer: Bilinear, x1: Tensor, x2: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    return F.bilinear(x1, x2, weight, bias)

@@ -1,0 +1,1 @@
+"""What people read: this project's report, and the reports that it writes."""

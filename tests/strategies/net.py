@@ -1,0 +1,181 @@
+"""Valid networks: straight-line programs over every layer, with fan-out, residuals and tying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from gradproof.cases import arguments
+from gradproof.spec import CaseRule, Draw, Entry, Shape, Spec, real, spec
+from hypothesis import strategies as st
+
+
+from manual.arithmetic import Add, Multiply, Subtract
+from manual.join import Concatenate
+from manual.linear import Linear
+from manual.net import Net, Step
+from tests.strategies.rules import cases_for, sizes
+
+MOST_STEPS = 12
+LARGEST = 300  # entries of a value; a step that makes more is taken back
+
+
+@dataclass
+class Program:
+    """A network being written: its inputs, its steps, and the values that it may use."""
+
+    inputs: dict[str, Entry] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    learned: set[str] = field(default_factory=set)
+
+    def copy(self) -> Program:
+        parts = dict(self.inputs), list(self.steps), dict(self.shapes), list(self.unread)
+        return Program(*parts, set(self.learned))
+
+    def sensible(self, length: int) -> bool:
+        """Whether nothing grew too large or empty, and a single number comes only at the end."""
+        counts = [int(np.prod(shape)) for shape in self.shapes.values()]
+        single = any(n == 1 for n in counts[:-1]) and len(counts) > 2
+        return len(self.steps) <= length and 0 < min(counts) and max(counts) <= LARGEST and not single
+
+    def input(self, name: str, entry: Entry, kind: str) -> str:
+        self.inputs[name] = entry
+        if kind == "param":
+            self.learned.add(name)
+        return name
+
+    def add(self, layer: Any, args: dict[str, str | None]) -> None:
+        """One more step; its outputs are named h1, h2, … (h1a, h1b, … when there are several)."""
+        name = f"h{len(self.steps) + 1}"
+        outputs, several = _output_shapes(layer, [self._entry(a) for a in args.values()])
+        outs = tuple(f"{name}{'abcdefghij'[i]}" for i in range(len(outputs))) if several else (name,)
+        self.steps.append(Step(outs if several else name, layer, tuple(args.values())))
+        self.shapes.update(zip(outs, outputs, strict=True))
+        self.unread = [n for n in self.unread if n not in args.values()] + list(outs)
+
+    def _entry(self, name: str | None) -> Entry | None:
+        if name is None:
+            return None
+        return self.inputs[name] if name in self.inputs else real(*self.shapes[name])
+
+
+def _output_shapes(layer: Any, entries: list[Entry | None]) -> tuple[list[Shape], bool]:
+    """The shape of each output, and whether they come as a tuple."""
+    arrays = [
+        None
+        if e is None
+        else np.full(e.shape, e.low, dtype=np.int64 if e.domain == "index" else float)
+        for e in entries
+    ]
+    with np.errstate(all="ignore"):
+        y, _ = layer.forward(*arrays)
+    several = isinstance(y, tuple)
+    return [out.shape for out in (y if several else (y,))], several
+
+
+@cache
+def _placeable() -> tuple[tuple[type, CaseRule], ...]:
+    return tuple((kind, rule) for kind, rule in cases_for.items())
+
+
+@cases_for(Net, rank=(1, 3), empty=False)
+def net(draw: Draw, x: Shape) -> Spec:
+    program = Program()
+    program.shapes[program.input("x", real(*x), "real")] = x
+    program.unread = ["x"]
+    length = draw(st.integers(1, MOST_STEPS))
+    for _ in range(4 * length):
+        before = program.copy()
+        draw(st.sampled_from(_MOVES))(draw, program, program.unread[-1])
+        while len(program.unread) > 1:
+            _join(program)
+        if not program.sensible(length):
+            program = before
+        if len(program.steps) >= length:
+            break
+    if not program.steps:
+        _residual(draw, program, "x")
+    return spec(Net(tuple(program.inputs), tuple(program.steps)), **program.inputs)
+
+
+def _dense(draw: Draw, program: Program, current: str) -> None:
+    shape = program.shapes[current]
+    if not shape:
+        return _any_layer(draw, program, current)
+    out = shape[-1] if draw(st.booleans()) else draw(sizes)
+    n = len(program.steps) + 1
+    weights = [k for k in program.learned if program.inputs[k].shape == (out, shape[-1])]
+    if weights and draw(st.booleans()):  # tied
+        weight = draw(st.sampled_from(sorted(weights)))
+    else:
+        weight = program.input(f"h{n}.weight", real(out, shape[-1]), "param")
+    args: dict[str, str | None] = {"x": current, "weight": weight}
+    if draw(st.booleans()):
+        args["bias"] = program.input(f"h{n}.bias", real(out), "param")
+    program.add(Linear(), args)
+    return None
+
+
+def _residual(draw: Draw, program: Program, current: str) -> None:
+    """The current value and an earlier one of its shape (perhaps itself), combined."""
+    same = [n for n, s in program.shapes.items() if s == program.shapes[current]]
+    layer = draw(st.sampled_from([Add(), Subtract(), Multiply(), Concatenate(dim=-1)]))
+    if isinstance(layer, Concatenate) and not program.shapes[current]:
+        layer = Add()
+    other = draw(st.sampled_from(same))
+    if isinstance(layer, Subtract) and other == current:
+        layer = Add()  # x − x would cut off all that came before
+    names = ("x0", "x1") if isinstance(layer, Concatenate) else ("x", "other")
+    program.add(layer, dict(zip(names, (current, other), strict=True)))
+
+
+def _any_layer(draw: Draw, program: Program, current: str) -> None:
+    """Any layer whose case strategy fits the current value; it is left alone if none is found."""
+    shape = program.shapes[current]
+    rules = [r for _, r in _placeable() if r.rank[0] <= len(shape) <= r.rank[1]]
+    if not rules:
+        return
+    rule = rules[draw(st.integers(0, 9999)) * 7919 % len(rules)]  # evenly: no layer is simplest
+    drawn = rule.rule(draw, shape)
+    if isinstance(drawn.layer, Net) and len(program.steps) + len(drawn.layer.steps) > MOST_STEPS:
+        return
+    first, entry = next(iter(drawn.entries.items()))
+    if entry.shape != shape:
+        return
+    if entry.domain != "real":
+        from manual.activation import Sigmoid, Softplus
+        into = {"uniform": Sigmoid(), "positive": Softplus()}.get(entry.domain)
+        if into is None or (entry.domain == "uniform" and (entry.low, entry.high) != (0, 1)):
+            return
+        program.add(into, {"x": current})
+        current = program.unread[-1]
+    n = len(program.steps) + 1
+    kinds = arguments(drawn.layer, list(drawn.entries))
+    args: dict[str, str | None] = dict.fromkeys(kinds)
+    args[first] = current
+    for name, wanted in list(drawn.entries.items())[1:]:
+        known = [k for k, s in program.shapes.items() if s == wanted.shape and k != current]
+        reusable = known and wanted.domain == "real" and kinds[name] == "real"
+        if reusable and draw(st.booleans()):
+            args[name] = draw(st.sampled_from(known))
+        else:
+            args[name] = program.input(f"h{n}.{name}", wanted, kinds[name])
+    program.add(drawn.layer, args)
+
+
+def _join(program: Program) -> None:
+    """The last two values that nobody has read yet, flattened and put side by side."""
+    from manual.shape import Reshape
+
+    for name in program.unread[-2:]:
+        if len(program.shapes[name]) != 1:
+            program.add(Reshape(shape=(-1,)), {"x": name})
+    program.add(Concatenate(dim=0), dict(zip(("x0", "x1"), program.unread[-2:], strict=True)))
+
+
+_MOVES: list[Callable[[Draw, Program, str], None]] = [_any_layer, _dense, _residual, _any_layer]
