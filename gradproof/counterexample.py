@@ -18,8 +18,8 @@ from gradproof.verdict import Judgement
 def write(subject: Subject, judgement: Judgement, folder: Path, shrunk_from: str = "") -> Path:
     """Write the judgement's first fault into the folder; returns the path of its case file.
 
-    Beside ``Kind-quantity-3fa9.npz`` lie the message, .txt, and a stand-alone test, .py. All of
-    them are written whole or not at all.
+    Beside ``Kind-quantity-3fa9.npz`` lie the message, .txt, and a layer's stand-alone test, .py.
+    All of them are written whole or not at all.
     """
     finding = judgement.culprit
     assert finding is not None, "there is no fault to write down"
@@ -29,7 +29,8 @@ def write(subject: Subject, judgement: Judgement, folder: Path, shrunk_from: str
     text = explain_culprit(subject, judgement, f"gradproof replay {path}", shrunk_from)
     save_case(path, finding.case)
     _write(path.with_suffix(".txt"), text)
-    _write(path.with_suffix(".py"), source(subject, finding, text))
+    if hasattr(finding.case.layer, "forward"):
+        _write(path.with_suffix(".py"), source(subject, finding, text))
     return path
 
 

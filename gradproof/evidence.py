@@ -111,7 +111,7 @@ class Evidence:
         """Whether every wrong entry is one whose one-sided derivatives differ."""
         from gradproof.kinks import jumps
 
-        if self.quantity not in self.case.arrays:
+        if self.quantity not in self.case.arrays or not hasattr(self.case.layer, "forward"):
             return False
         hull = jumps(self._twin, self.case, directions=8).get(self.quantity)
         return hull is not None and bool((hull[0] < hull[1])[self.over].all())

@@ -12,6 +12,7 @@ from gradproof.fill import Array
 
 
 def factor_between(e: Evidence, manual: Array, reference: Array, bound: Array) -> str:
+    """The constant by which one array is a multiple of the other, in words; "" if there is none."""
     telling = np.abs(reference) > 4 * bound
     if not telling.any():
         return ""

@@ -72,8 +72,7 @@ def steps(layer: Any) -> list[str]:
 
 def _title(finding: Finding) -> list[str]:
     name = finding.kind + (f' "{finding.layer}"' if finding.layer else "")
-    inside = finding.quantity in finding.case.arrays
-    array = f"the gradient of {finding.quantity}" if inside else finding.quantity
+    array = f"the gradient of {finding.quantity}" if _is_gradient(finding) else finding.quantity
     if finding.verdict == "error":
         what = f"{name} fails" if finding.quantity == "backward" else f"{name} fails in {array}"
     elif finding.verdict == "convention":
@@ -84,19 +83,25 @@ def _title(finding: Finding) -> list[str]:
         what = f"{name} disagrees with PyTorch in {array}"
     if finding.comparison is None:
         return textwrap.wrap(f"{what}: {finding.cause}", WIDTH, subsequent_indent="  ")
+    inside = finding.layer and hasattr(finding.case.layer, "forward")
     depth = {
         "chained": "(chained: every layer alone is right)",
         "free": "(free: only a run on its own differs)",
-    }.get(finding.depth, "(isolated: fed PyTorch's own inputs)" if finding.layer else "")
+    }.get(finding.depth, "(isolated: fed PyTorch's own inputs)" if inside else "")
     room = WIDTH - len(depth)
     return [f"{what:<72}{depth}"] if len(what) < room - 1 else [what, f"  {depth}"]
+
+
+def _is_gradient(finding: Finding) -> bool:
+    """Not an output, and not a parameter after an optimiser's step."""
+    return finding.quantity in finding.case.arrays and hasattr(finding.case.layer, "forward")
 
 
 def _numbers(finding: Finding) -> list[str]:
     f, size = finding.figures, int(np.prod(finding.shape))
     to = np.dtype(finding.case.dtype).type
     at = "" if f.worst_index == () else f"at {list(f.worst_index)}     "
-    theirs = "autograd" if finding.quantity in finding.case.arrays else "torch"
+    theirs = "autograd" if _is_gradient(finding) else "torch"
     lines = [f"  {at}manual {to(f.manual)!s}     {theirs} {to(f.reference)!s}"]
     over = (
         f"{f.n_over} of {_count(size, 'entry', 'entries')} {'is' if f.n_over == 1 else 'are'} over"

@@ -23,6 +23,7 @@ def indices(e: Evidence) -> str:
 
 
 def explained(e: Evidence) -> str:
+    """As `indices`, but only if it can say what is the matter there."""
     return indices(e) if _how(e) else ""
 
 
@@ -44,7 +45,7 @@ def _at_values(e: Evidence, right: Array) -> str:
         wrong, well = array[e.over], array[right]
         value = float(wrong.flat[0])
         if (wrong == value).all() and not (well == value).any():
-            if value == 0 or wrong.size > 1 or e.at_kink():
+            if value == 0 or e.at_kink():
                 return f"only where {name} is {value:g} (wrong mask?)"
         elif e.over.sum() > 1 and right.sum() > 1:
             if (wrong < 0).all() and not (well < 0).any():
@@ -58,14 +59,14 @@ def _at_values(e: Evidence, right: Array) -> str:
 
 
 def _at_indices(e: Evidence) -> str:
-    for name, index in e.indices.items():
-        values, counts = np.unique(index, return_counts=True)
+    table = e.case.kinds.get(e.quantity) == "param"
+    for name, index in e.indices.items() if table else ():
+        used, counts = np.unique(index, return_counts=True)
         rows = set(np.nonzero(e.over)[0].tolist()) if e.over.ndim else set()
-        if rows and (counts > 1).any() and rows <= set(values[counts > 1].tolist()):
+        if rows and (counts > 1).any() and rows <= set(used[counts > 1].tolist()):
             return f"only where {name} repeats an index: = for +="
     if e.over.sum() == 1 and e.over.size > 1:
-        index = tuple(int(i[0]) for i in np.nonzero(e.over))
-        return f"only one entry, {list(index)}"
+        return f"only one entry, {[int(i[0]) for i in np.nonzero(e.over)]}"
     for axis, length in enumerate(e.over.shape):
         places = np.unique(np.nonzero(e.over)[axis])
         if len(places) == 1 and length > 1:

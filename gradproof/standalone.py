@@ -115,17 +115,17 @@ def test_expected_is_what_torch_says():
 _CONDUCT = '''
 
 def test_conduct():
-    """The same bits twice; linear in dy; no memory shared with what came in."""
+    """No memory shared with what came in; the same bits twice; linear in dy."""
     y, saved = layer.forward(*ARGUMENTS.values())
     double = tuple(None if d is None else -2 * d for d in DY)
     once, twice, scaled = (
-        layer.backward(saved, d[0] if len(d) == 1 else d) for d in (DY, DY, double)
+        layer.backward(saved, d if isinstance(y, tuple) else d[0]) for d in (DY, DY, double)
     )
     for name, g in once.items():
-        assert np.array_equal(g, twice[name], equal_nan=True), f"{name}: a second call differs"
-        assert np.array_equal(-2 * g, scaled[name], equal_nan=True), f"{name}: not linear in dy"
         for given in filter(lambda a: a is not None, ARGUMENTS.values()):
             assert not np.may_share_memory(g, given), f"{name}: shares memory with an argument"
+        assert np.array_equal(g, twice[name], equal_nan=True), f"{name}: a second call differs"
+        assert np.array_equal(-2 * g, scaled[name], equal_nan=True), f"{name}: not linear in dy"
     gradients = [g for g in once.values() if g.flags.writeable]
     for i, g in enumerate(gradients):
         for other in (*gradients[:i], *(d for d in DY if d is not None)):
@@ -153,7 +153,7 @@ def source(subject: Subject, finding: Finding, message: str) -> str:
     types = dict.fromkeys(_types(case.layer))
     quantity, index = _which(finding)
     is_output = quantity not in case.arrays
-    call = 'grads = layer.backward(saved, DY[0] if len(DY) == 1 else DY)\nreturn grads["$name"]'
+    call = "grads = layer.backward(saved, DY if isinstance(y, tuple) else DY[0])"
     fields = {
         "title": " ".join(title.split()),
         "message": message.rstrip().replace("\\", "/"),
@@ -168,7 +168,7 @@ def source(subject: Subject, finding: Finding, message: str) -> str:
         "manual": _indent(
             f"outputs = y if isinstance(y, tuple) else (y,)\nreturn outputs[{index}]"
             if is_output
-            else call.replace("$name", quantity)
+            else f"{call}\nreturn grads[{quantity!r}]"
         ),
     }
     conduct = _CONDUCT if finding.comparison is None and not is_output else "\n"

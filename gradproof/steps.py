@@ -1,8 +1,8 @@
-"""Judging an optimiser: every step from the reference's own parameters and state, entry by entry."""
+"""Judging an optimiser: each step from the reference's own parameters and state, entry by entry."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -76,43 +76,72 @@ def step_cases(draw: Draw, optimizers: st.SearchStrategy[Any]) -> StepCase:
 
 def judge_steps(subject: Subject, case: StepCase, clock: Clock) -> Judgement:
     """Compare parameters and state after each step; both sides start it from the reference's."""
-    params, state = case.params(), {}
+    params = case.params()
+    state: State = {}
     judgement = Judgement(_as_case(case, params))
     for step in range(len(case.scales)):
         grads = case.grads(step)
         with clock("reference"):
-            run = reference_step(subject, case.optimizer, params, grads, state)
-            expected = as_arrays(run())
+            twin = ReferenceStep(subject, case.optimizer, params, grads, state)
+            expected = as_arrays(twin())
         found = judgement.findings
         path = f"step {step + 1}"
         try:
             with clock("manual"), np.errstate(all="ignore"):
                 new_params, new_state = case.optimizer.step(params, grads, state)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
             text = f"step raised {type(error).__name__}: {error}"
             found.append(fault(path, judgement.case, "isolated", "p0", text))
             return judgement
         with clock("judge"):
             made = flat(new_params, new_state)
             pending = pair_up(path, judgement.case, made, flat(*expected), found)
-            judgement.floors += settle(pending, noise_samples(run))
+            judgement.floors += settle(pending, noise_samples(twin))
             found += [settled(path, judgement.case, "isolated", q, c) for q, c in pending.items()]
         params, state = expected
     return judgement
 
 
-def reference_step(
-    subject: Subject, optimizer: Any, params: Arrays, grads: Arrays, state: State
-) -> Callable[[], tuple[Tensors, States]]:
-    """One step of the optimiser's twin from these arrays, to be run as often as it is needed."""
-    import torch
+class ReferenceStep:
+    """One step of the optimiser's twin from given arrays, to be run as often as it is needed."""
 
-    given = {n: torch.from_numpy(np.array(p)) for n, p in params.items()}
-    slopes = {n: torch.from_numpy(np.array(g)) for n, g in grads.items()}
-    held = {n: {k: torch.as_tensor(np.array(v)) for k, v in s.items()} for n, s in state.items()}
-    step_twin = subject.step_twin
-    assert step_twin is not None, "the subject has optimisers but no step_twin"
-    return lambda: step_twin(optimizer, given, slopes, held)
+    def __init__(
+        self, subject: Subject, optimizer: Any, params: Arrays, grads: Arrays, state: State
+    ) -> None:
+        import torch
+
+        def tensors(arrays: dict[str, Any]) -> Tensors:
+            return {name: torch.from_numpy(np.array(a)) for name, a in arrays.items()}
+
+        self._twin, self._optimizer = subject.step_twin, optimizer
+        self._params, self._grads = tensors(params), tensors(grads)
+        self._state = {name: tensors(entries) for name, entries in state.items()}
+
+    def __call__(
+        self, grads: Tensors | None = None, state: States | None = None
+    ) -> tuple[Tensors, States]:
+        assert self._twin is not None, "the subject has optimisers but no step_twin"
+        made: tuple[Tensors, States] = self._twin(
+            self._optimizer,
+            self._params,
+            self._grads if grads is None else grads,
+            self._state if state is None else state,
+        )
+        return made
+
+    def nearby(self, seed: int) -> tuple[Tensors, States]:
+        """Gradients and state disturbed in the last place; counters and other scalars are not.
+
+        A fused kernel such as lerp may round the disturbance of one operand away.
+        """
+        from gradproof.noise import disturb
+
+        grads = {n: disturb(g, seed + i) for i, (n, g) in enumerate(self._grads.items())}
+        state = {
+            n: {k: disturb(v, seed + 31 + i) if v.ndim else v for i, (k, v) in enumerate(s.items())}
+            for n, s in self._state.items()
+        }
+        return grads, state
 
 
 def _as_case(case: StepCase, params: Arrays) -> Case:
@@ -146,10 +175,12 @@ def pair_up(
 ) -> dict[str, Comparison]:
     """A comparison for each parameter and state entry; what cannot be compared goes to `found`."""
     pending = {}
-    for name in made.keys() ^ expected.keys():
+    for name in sorted(made.keys() ^ expected.keys()):
         text = "manual keeps it, torch does not" if name in made else "torch keeps it, manual not"
         found.append(fault(path, case, "isolated", name, text, "disagree"))
-    for name in expected.keys() & made.keys():
+    for name in expected:
+        if name not in made:
+            continue
         wrong = "" if name.endswith(".step") else check_form(name, made[name], expected[name])
         if wrong:
             found.append(fault(path, case, "isolated", name, wrong, "disagree"))
@@ -159,18 +190,19 @@ def pair_up(
     return pending
 
 
-def noise_samples(run: Callable[[], tuple[Tensors, States]]) -> Iterator[dict[str, Any]]:
+def noise_samples(twin: ReferenceStep) -> Iterator[dict[str, Any]]:
     """(disturbed, undisturbed) of each entry of a step run with its arithmetic disturbed."""
     from gradproof.noise import Disturbance
     from gradproof.oracle import THOROUGH
 
     mode = Disturbance(seed=2)
     with mode:
-        exact = run()
+        exact = twin()
     undisturbed = flat(*as_arrays(exact))
-    for _ in range(THOROUGH):
+    for seed in range(THOROUGH):
+        near = twin.nearby(seed)
         mode.again()
         with mode:
-            moved = run()
+            moved = twin(*near)
         disturbed = flat(*as_arrays(moved))
         yield {n: (disturbed[n], undisturbed[n]) for n in undisturbed}

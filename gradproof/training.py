@@ -30,9 +30,9 @@ def record(
 ) -> dict[str, Any]:
     """Record the subject's training run of that number, and judge it.
 
-    The rows go to ``parts/trajectories-<number>.jsonl`` and ``agreement-trajectory-<number>.jsonl``.
-    Smaller profiles have the first of the deep one's runs. Returns the fields of `worker.Done`; a
-    run counts as two examples, locked and free.
+    The rows go to ``trajectories-<number>.jsonl`` and ``agreement-trajectory-<number>.jsonl`` in
+    ``parts``. The number counts the runs of the deep profile, of which smaller ones have the first.
+    Returns the fields of `worker.Done`; a run counts as two examples, locked and free.
     """
     assert subject.trajectories is not None, "the subject has no training runs"
     training = subject.trajectories("deep", seed)[number]
@@ -70,7 +70,7 @@ class _Recording:
         every = number % SHOWN == 0
         locked = self._locked.step(number, before, self._state, batch, every)
         expected = locked.expected
-        free = self._free.step(batch, expected.params)
+        free = self._free.step(batch, self._state, expected.params)
         self._params, self._state = expected.params, expected.state
         self._arrays += locked.arrays
         if locked.moved is not None:
@@ -100,8 +100,6 @@ class _Recording:
             own = _figures(training, before, made.moved)
         for layer in training.layers:
             verdict = made.verdicts[layer]
-            if verdict == "agree" and not np.isfinite(size[layer]):
-                verdict = "vacuous"
             if SEVERITY[verdict] > SEVERITY[self._worst[mode]]:
                 self._worst[mode] = verdict
             scale = size[layer] or 1.0

@@ -7,15 +7,18 @@ started one ulp away: C is the bound's own constant, and nothing is typed.
 One more thing may drive apart two runs that are both right: where rounding takes one of them
 across a kink, or turns a sign on which the rule decides, they part at once, and no run that
 started one ulp away at the beginning need have met the same kink. Then the reference is asked what
-it makes of the very place that manual had reached: it is started anew one ulp away from manual's
-last parameters and state. If it lands as far off as manual did, the dynamics did it, and these runs
-are the null from there on. If it does not, manual's own step did it, and that is a disagreement.
+it makes of the very place that manual had reached: it takes the step from manual's last parameters,
+one ulp away, and with its own arithmetic disturbed. If it lands as far off as manual did, rounding
+did it, and these runs are the null from there on. If it does not, manual's own step did it, and
+that is a disagreement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -24,6 +27,7 @@ from gradproof.fill import Array
 from gradproof.steps import Arrays, State
 from gradproof.training_sides import (
     Moved,
+    Place,
     Reference,
     Training,
     distances,
@@ -32,7 +36,9 @@ from gradproof.training_sides import (
 )
 
 STARTS = 3
-"""Runs of the reference from one ulp away."""
+"""Runs of the reference that make the null."""
+BACK = 2
+"""Steps that are looked back on: a turned sign may change the state a step before it shows."""
 
 
 @dataclass(frozen=True)
@@ -60,29 +66,36 @@ class Free:
         self._state: State = {}
         self._nulls = self._starts(self.params, {})
         self._greatest = dict.fromkeys(training.layers, 0.0)
+        self._recent: deque[tuple[Arrays, State, Mapping[str, Array]]] = deque(maxlen=BACK)
         self._wrong = self._failed = False
         self.excused = 0
 
-    def _starts(self, params: Arrays, state: State) -> list[tuple[Arrays, State]]:
+    def _starts(self, params: Arrays, state: State) -> list[Place]:
         self._seed += STARTS
         return [(one_ulp_away(params, self._seed + i), state) for i in range(STARTS)]
 
-    def step(self, batch: Mapping[str, Array], expected: Arrays) -> FreeStep:
-        """Move manual and the null by a step; `expected` is where the reference's own run is now."""
+    def step(self, batch: Mapping[str, Array], state: State, expected: Arrays) -> FreeStep:
+        """Move manual and the null by a step.
+
+        The reference's own run went from `state` to the parameters `expected` on this batch.
+        """
         layers = self._training.layers
-        self._nulls, self._greatest = self._drift(self._nulls, batch, expected)
-        before = self.params, self._state
+        self._nulls = self._reference.steps(self._nulls, batch)
+        self._greatest = self._farthest(self._nulls, self._greatest, expected)
+        self._recent.append((self.params, state, batch))
         moved = self._manual(batch)
         if moved is None:
             nowhere = dict.fromkeys(layers, np.nan)
             return FreeStep(None, nowhere, self._greatest, dict.fromkeys(layers, "error"))
         self.params, self._state = moved.params, moved.state
         apart = distances(layers, self.params, expected)
+        if not _finite(self.params) and not _finite(expected):
+            return FreeStep(moved, apart, self._greatest, dict.fromkeys(layers, "vacuous"))
         if not self._wrong and self._out_of_line(apart, self._greatest):
-            self._look_closer(before, batch, expected, apart)
+            self._look_closer(expected, apart)
         out = self._out_of_line(apart, self._greatest)
         verdicts = {layer: "disagree" if layer in out else "agree" for layer in layers}
-        return FreeStep(moved, apart, dict(self._greatest), verdicts)
+        return FreeStep(moved, apart, self._greatest, verdicts)
 
     def _manual(self, batch: Mapping[str, Array]) -> Moved | None:
         if self._failed:
@@ -93,36 +106,53 @@ class Free:
             self._failed = True
             return None
 
-    def _drift(
-        self, nulls: list[tuple[Arrays, State]], batch: Mapping[str, Array], expected: Arrays
-    ) -> tuple[list[tuple[Arrays, State]], dict[str, float]]:
-        """The null one step on, and the greatest distance of each layer so far."""
-        greatest, after = dict(self._greatest), []
-        for params, state in nulls:
-            moved = self._reference.step(params, state, batch)
-            after.append((moved.params, moved.state))
-            for layer, distance in distances(self._training.layers, moved.params, expected).items():
+    def _farthest(
+        self, places: list[Place], greatest: dict[str, float], expected: Arrays
+    ) -> dict[str, float]:
+        """The greatest distance of each layer so far, with these places."""
+        greatest = dict(greatest)
+        for params, _ in places:
+            for layer, distance in distances(self._training.layers, params, expected).items():
                 greatest[layer] = float(np.fmax(greatest[layer], distance))
-        return after, greatest
+        return greatest
 
     def _out_of_line(self, apart: dict[str, float], greatest: dict[str, float]) -> set[str]:
         return {layer for layer, d in apart.items() if not d <= C * greatest[layer]}
 
-    def _look_closer(
-        self,
-        before: tuple[Arrays, State],
-        batch: Mapping[str, Array],
-        expected: Arrays,
-        apart: dict[str, float],
-    ) -> None:
+    def _look_closer(self, expected: Arrays, apart: dict[str, float]) -> None:
         """Start the null anew where manual stood, if from there the reference goes as far."""
-        try:
-            nulls, greatest = self._drift(self._starts(*before), batch, expected)
-        except Exception:  # noqa: BLE001  (a state that the reference cannot take is wrong)
-            self._wrong = True
-            return
-        if self._out_of_line(apart, greatest):
-            self._wrong = True
-        else:
-            self._nulls, self._greatest = nulls, greatest
-            self.excused += 1
+        greatest = self._greatest
+        for places in self._restarts():
+            greatest = self._farthest(places, greatest, expected)
+            if not self._out_of_line(apart, greatest):
+                self._nulls, self._greatest = places, greatest
+                self.excused += 1
+                return
+        self._wrong = True
+
+    def _restarts(self) -> Iterator[list[Place]]:
+        """Where the reference gets from manual's last place, and from the one before that.
+
+        The optimiser's state is the reference's, so that a wrong one of manual's is not excused.
+        """
+        recent = list(self._recent)
+        for i in reversed(range(len(recent))):
+            for start in self._steps_from(*recent[i]):
+                places = start
+                for _, _, batch in recent[i + 1 :]:
+                    places = self._reference.steps(places, batch)
+                yield places
+
+    def _steps_from(
+        self, params: Arrays, state: State, batch: Mapping[str, Array]
+    ) -> Iterator[list[Place]]:
+        """Steps of the reference from one ulp away, and then with disturbed gradients."""
+        yield self._reference.steps(self._starts(params, state), batch)
+        samples = self._reference.disturbed(params, batch)
+        while some := list(islice(samples, STARTS)):
+            slopes = [{n: pair[0] for n, pair in s.items() if n in params} for s in some]
+            yield self._reference.updates([(params, g, state) for g in slopes])
+
+
+def _finite(params: Arrays) -> bool:
+    return all(bool(np.isfinite(p).all()) for p in params.values())

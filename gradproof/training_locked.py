@@ -17,7 +17,7 @@ from gradproof.fill import Array
 from gradproof.hygiene import Misconduct
 from gradproof.judge import pair_up
 from gradproof.network import judge_network
-from gradproof.steps import Arrays, State, as_arrays, flat, noise_samples, reference_step
+from gradproof.steps import Arrays, ReferenceStep, State, as_arrays, flat, noise_samples
 from gradproof.steps import pair_up as pair_up_steps
 from gradproof.subject import Subject
 from gradproof.training_sides import (
@@ -28,6 +28,7 @@ from gradproof.training_sides import (
     distances,
     layer_of,
     norms,
+    one_ulp_away,
 )
 from gradproof.verdict import SEVERITY, Finding, Judgement, fault, settled
 
@@ -75,14 +76,14 @@ class Locked:
     def step(
         self, number: int, params: Arrays, state: State, batch: Mapping[str, Array], every: bool
     ) -> LockedStep:
-        """Judge one step from the reference's parameters and state; `every` asks for all findings."""
+        """Judge a step from the reference's parameters and state; `every` asks for all findings."""
         loss, grads = self._reference.gradients(params, batch)
-        run = reference_step(self._subject, self._training.optimizer, params, grads, state)
-        done = LockedStep(Moved(float(loss), grads, *as_arrays(run())))
+        twin = ReferenceStep(self._subject, self._training.optimizer, params, grads, state)
+        done = LockedStep(Moved(float(loss), grads, *as_arrays(twin())))
         done.verdicts = dict.fromkeys(self._training.layers, "agree")
         own = self._gradients(number, params, batch, loss, grads, done, every)
         if own is not None:
-            self._update(number, params, grads, state, run, done, every, own)
+            self._update(number, params, grads, state, done, every, own)
         return done
 
     def _gradients(
@@ -119,11 +120,27 @@ class Locked:
         for finding in found:
             finding.depth = "free"
         if not all(c.within() for c in pending.values()):
-            settle(pending, _samples(self._subject, case))
+            settle(pending, self._samples(params, batch, {"y": loss, **grads}))
         done.arrays += len(pending)
         found += _settled(pending, case, "", "free", every)
         self._conclude(done, found, lambda: judge_network(self._subject, whole, Clock()))
         return float(ran.outputs[0]), own
+
+    def _samples(
+        self, params: Arrays, batch: Mapping[str, Array], exact: Arrays
+    ) -> Iterator[dict[str, Any]]:
+        """The noise of the network's loss and gradients.
+
+        First with the parameters one ulp away, which takes one call and mostly suffices; then
+        with all arithmetic disturbed, as for any network.
+        """
+        from gradproof.oracle import CHEAP
+
+        for seed in range(CHEAP):
+            loss, grads = self._reference.gradients(one_ulp_away(params, seed), batch)
+            moved = {"y": loss, **grads}
+            yield {name: (moved[name], exact[name]) for name in moved.keys() & exact.keys()}
+        yield from self._reference.disturbed(params, batch)
 
     def _update(
         self,
@@ -131,7 +148,6 @@ class Locked:
         params: Arrays,
         grads: Arrays,
         state: State,
-        run: Any,
         done: LockedStep,
         every: bool,
         own: tuple[float, Arrays],
@@ -144,14 +160,18 @@ class Locked:
         try:
             with np.errstate(all="ignore"):
                 new_params, new_state = rule.step(params, grads, state)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
             text = f"step raised {type(error).__name__}: {error}"
             found = [fault(path, case, "isolated", next(iter(params)), text)]
             self._conclude(done, found, lambda: Judgement(case, found))
             return
         made = flat(new_params, new_state)
         pending = pair_up_steps(path, case, made, flat(expected.params, expected.state), found)
-        settle(pending, noise_samples(run))
+        # A rule updates each parameter by itself, so only those in doubt are disturbed.
+        doubted = {_owner(q, params) for q, c in pending.items() if not c.within()}
+        if doubted:
+            chosen = [{n: g[n] for n in g if n in doubted} for g in (params, grads, state)]
+            settle(pending, noise_samples(ReferenceStep(self._subject, rule, *chosen)))
         done.arrays += len(pending)
         found += _settled(pending, case, path, "isolated", every)
         self._conclude(done, found, lambda: Judgement(case, found))
@@ -168,7 +188,7 @@ class Locked:
             if kind not in self._blamed:
                 found, wrong = self._look_closer(kind, closer(), wrong)
             for finding in wrong:
-                done.note(finding.quantity if layer_of(finding.quantity) != "y" else WHOLE, "disagree")
+                done.note(finding.quantity, "disagree")
         done.findings += found
 
     def _look_closer(
@@ -192,16 +212,9 @@ def _settled(
     return [settled(layer, case, depth, q, c) for q, c in chosen.items()]
 
 
-def _samples(subject: Subject, case: Case) -> Iterator[dict[str, Any]]:
-    """The noise of the network's loss and gradients: cheap samples first, then thorough ones."""
-    from gradproof.network_oracle import NetworkOracle
-
-    oracle = NetworkOracle(subject.twin, case)
-    oracle.set_dy(case.dy)
-    names = ["y", *(name for name, kind in case.kinds.items() if kind == "param")]
-    for stage in (oracle.cheap_samples, oracle.thorough_samples):
-        for sample in stage():
-            yield {n: s for n, s in zip(names, sample, strict=True) if s is not None}
+def _owner(quantity: str, params: Mapping[str, Array]) -> str:
+    """The parameter that an entry of the optimiser's state, such as "h1.weight.step", is of."""
+    return quantity if quantity in params else quantity.rpartition(".")[0]
 
 
 def _floor(c: Comparison) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -10,14 +10,16 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradproof import hygiene
+from gradproof.cases import Case
 from gradproof.fill import Array
-from gradproof.steps import Arrays, State, as_arrays, reference_step
+from gradproof.steps import Arrays, ReferenceStep, State, as_arrays
 from gradproof.subject import Subject
 
 WHOLE = "loss"
 """The name under which the whole network stands among its layers."""
 
 Forward: TypeAlias = Callable[..., Array]
+Place: TypeAlias = tuple[Arrays, State]
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,11 @@ class Training:
     def layers(self) -> dict[str, tuple[str, ...]]:
         """The parameters of each layer, and of the whole network."""
         found: dict[str, tuple[str, ...]] = {}
-        for name in self.params:
+        names = tuple(name for name in self.net.inputs if name in self.params)
+        for name in names:
             layer = layer_of(name)
             found[layer] = (*found.get(layer, ()), name)
-        return {**found, WHOLE: tuple(self.params)}
+        return {**found, WHOLE: names}
 
     @property
     def optimizer_name(self) -> str:
@@ -131,17 +134,48 @@ class Reference:
         pairs = zip(names, oracle.gradients(), strict=True)
         return oracle.y[0], {name: hygiene.frozen(g) for name, g in pairs if g is not None}
 
-    def step(self, params: Arrays, state: State, batch: Mapping[str, Array]) -> Moved:
-        """One step from given parameters and state."""
-        loss, grads = self.gradients(params, batch)
-        run = reference_step(self._subject, self._training.optimizer, params, grads, state)
-        return Moved(float(loss), grads, *as_arrays(run()))
+    def disturbed(
+        self, params: Mapping[str, Array], batch: Mapping[str, Array]
+    ) -> Iterator[dict[str, tuple[Array, Array]]]:
+        """(disturbed, undisturbed) of the loss "y" and each gradient, all arithmetic disturbed."""
+        from gradproof.network_oracle import NetworkOracle
+
+        training = self._training
+        arrays = training.arrays(params, batch)
+        kinds = {name: "param" if name in params else "buffer" for name in arrays}
+        one = np.ones((), training.dtype)
+        case = Case(training.net, arrays, kinds, training.dtype.name, dy=(one,))
+        oracle = NetworkOracle(self._subject.twin, case)
+        oracle.set_dy(case.dy)
+        names = ["y", *(name for name in arrays if name in params)]
+        for sample in oracle.thorough_samples():
+            yield {n: s for n, s in zip(names, sample, strict=True) if s is not None}
+
+    def steps(self, places: Sequence[Place], batch: Mapping[str, Array]) -> list[Place]:
+        """One step from each of several places."""
+        return self.updates([(p, self.gradients(p, batch)[1], state) for p, state in places])
+
+    def updates(self, places: Sequence[tuple[Arrays, Arrays, State]]) -> list[Place]:
+        """The optimiser's step from parameters, gradients and state; it takes all at once."""
+        params, grads, state = {}, {}, {}
+        for i, (held, slopes, memory) in enumerate(places):
+            params |= {f"{i} {name}": p for name, p in held.items()}
+            grads |= {f"{i} {name}": g for name, g in slopes.items()}
+            state |= {f"{i} {name}": entries for name, entries in memory.items()}
+        twin = ReferenceStep(self._subject, self._training.optimizer, params, grads, state)
+        new_params, new_state = as_arrays(twin())
+        return [(_of(i, new_params), _of(i, new_state)) for i in range(len(places))]
 
     def forward(self, net: Any, *arrays: Array) -> Array:
         """The output of a network, such as the trained one without its loss."""
         from gradproof.oracle import as_array, tensor
 
         return as_array(self._subject.twin(net, *map(tensor, arrays)))
+
+
+def _of(place: int, entries: Mapping[str, Any]) -> dict[str, Any]:
+    start = f"{place} "
+    return {name.removeprefix(start): e for name, e in entries.items() if name.startswith(start)}
 
 
 def one_ulp_away(params: Mapping[str, Array], seed: int) -> Arrays:
@@ -159,7 +193,8 @@ def norms(layers: Mapping[str, tuple[str, ...]], arrays: Mapping[str, Array]) ->
     squares = {}
     for name, array in arrays.items():
         flat = array.astype(np.float64, copy=False).ravel()
-        squares[name] = float(flat @ flat)
+        with np.errstate(all="ignore"):
+            squares[name] = float(flat @ flat)
     return {
         layer: float(np.sqrt(sum(squares.get(name, 0.0) for name in names)))
         for layer, names in layers.items()

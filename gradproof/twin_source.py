@@ -21,7 +21,7 @@ def source_of(
     """(import lines, definitions) that make the functions run in a module that has `known` names.
 
     Functions of the same project come along in source, decorators dropped; modules are imported;
-    other names have to be numbers, strings or tuples of them.
+    other names have to be literals.
 
     Raises    NotAlone when something else is referred to
     """
@@ -64,7 +64,7 @@ class _Collector:
             self.imports[f"from {value.__module__} import {value.__name__} as {name}"] = None
         elif isinstance(value, FunctionType) and value.__name__ == name:
             self.add(value)
-        elif isinstance(value, (int, float, str, tuple, dict)):
+        elif _is_literal(value):
             self.definitions[name] = f"{name} = {value!r}"
         else:
             raise NotAlone(name)
@@ -83,6 +83,14 @@ def _parsed(function: FunctionType) -> ast.FunctionDef:
         if isinstance(part, ast.arg):
             part.annotation = None
     return node
+
+
+def _is_literal(value: Any) -> bool:
+    """Whether its repr says all about it: numbers, strings, and containers of them."""
+    try:
+        return bool(ast.literal_eval(repr(value)) == value)
+    except (ValueError, SyntaxError):
+        return False
 
 
 def _foreign(module: str | None) -> bool:

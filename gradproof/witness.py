@@ -110,7 +110,7 @@ def _one_sided(
 
 
 def _line(case: Case, quantity: str, index: tuple[int, ...], wide: bool) -> Line:
-    """The outputs as a function of a step along one entry; wide: all smooth arguments are complex."""
+    """The outputs by a step along one entry; wide: all smooth arguments are complex."""
     smooth = dict(zip(case.arrays, case.smooth, strict=True))
     plain = {n: _wide(a) for n, a in case.arrays.items()}
 

@@ -44,12 +44,14 @@ class Task:
 class Done:
     """What came of a task.
 
-    worst    verdict by layer type;  witnesses: paths relative to the run's folder
+    worst      greatest share of its bound that an error took up
+    witnesses  paths relative to the run's folder
     """
 
     task: Task
     examples: int = 0
     arrays: int = 0
+    worst: float = 0.0
     verdicts: dict[str, int] = field(default_factory=dict)
     witnesses: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
@@ -97,6 +99,7 @@ def run_task(root: Path, folder: Path, run: str, task: Task, shrink: bool = True
             examples.add([about.example(run, example, task.source, judgement)])
             done.examples += 1
             done.arrays += len(rows)
+            done.worst = max([done.worst, *(r.worst_ratio for r in rows if r.worst_ratio > 0)])
             verdict = verdict_of(subject, judgement)
             done.verdicts[verdict] = done.verdicts.get(verdict, 0) + 1
     return done

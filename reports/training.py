@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -26,6 +27,7 @@ from manual.gate import GELU, SiLU
 from manual.init import initial
 from manual.layer import Array, Layer
 from manual.linear import Linear
+from manual.matmul import MatMul
 from manual.nadam import NAdam
 from manual.net import Net, Step
 from manual.optimizer import Optimizer
@@ -35,7 +37,6 @@ from manual.regression import MSELoss, SquaredError
 from manual.rmsprop import RMSprop
 from manual.rprop import Rprop
 from manual.sgd import SGD
-from manual.shape import Permute
 
 BATCH = 16
 RUNS = {"quick": 6}
@@ -47,15 +48,13 @@ OPTIMIZERS: tuple[Optimizer, ...] = (
     SGD(lr=0.03, momentum=0.9, nesterov=True),
     SGD(lr=0.05, momentum=0.8, dampening=0.2, weight_decay=1e-3),
     AdamW(lr=0.01, weight_decay=0.05),
-    Adam(lr=0.01, betas=(0.8, 0.99), weight_decay=1e-3, amsgrad=True),
     NAdam(lr=0.01),
     RAdam(lr=0.02),
     Adamax(lr=0.02),
-    RMSprop(lr=0.003),
     RMSprop(lr=0.003, momentum=0.5, centered=True),
     Adagrad(lr=0.05),
     Adadelta(lr=1.0, rho=0.95),
-    ASGD(lr=0.1, t0=100),
+    ASGD(lr=0.03, t0=100),
     Rprop(lr=0.003, step_sizes=(1e-6, 0.05)),
 )
 """Each is run on each data set, in float64."""
@@ -64,7 +63,7 @@ IN_SINGLE = (
     ("digits", 0, OPTIMIZERS[2]),
     ("diabetes", 0, OPTIMIZERS[1]),
     ("breast cancer", 0, OPTIMIZERS[4]),
-    ("digits", 1, OPTIMIZERS[9]),
+    ("digits", 1, OPTIMIZERS[8]),
 )
 """Data set, architecture and optimiser of the runs in float32."""
 
@@ -80,9 +79,10 @@ class Architecture:
 
 def dense(widths: Sequence[int], activation: Layer, loss: Layer) -> Architecture:
     """Linear layers h1, h2, … of the widths given, with the activation between them."""
-    steps, shapes = [], {}
+    steps: list[Step] = []
+    shapes: dict[str, tuple[int, ...]] = {}
     x = "x"
-    for i, (wide, high) in enumerate(zip(widths, widths[1:], strict=False), 1):
+    for i, (wide, high) in enumerate(pairwise(widths), 1):
         h = f"h{i}"
         steps.append(_linear(h, x))
         shapes |= {f"{h}.weight": (high, wide), f"{h}.bias": (high,)}
@@ -111,17 +111,15 @@ def residual(wide: int, width: int, out: int, activation: Layer, loss: Layer) ->
 
 
 def tied(wide: int, width: int, activation: Layer, loss: Layer) -> Architecture:
-    """One weight on the way to the hidden layer and, transposed, on the way back."""
+    """One weight on the way to the hidden layer and back from it."""
     steps = [
         _linear("h1", "x"),
         Step("a1", activation, ("h1",)),
-        Step("back", Permute((1, 0)), ("h1.weight",)),
-        Step("h2", Linear(), ("a1", "back", "h2.bias")),
-        Step("a2", activation, ("h2",)),
-        _linear("h3", "a2"),
+        Step("back", MatMul(), ("a1", "h1.weight")),
+        Step("a2", activation, ("back",)),
+        _linear("h2", "a2"),
     ]
-    shapes = _with_biases({"h1": (width, wide), "h2": (wide, width), "h3": (1, wide)})
-    del shapes["h2.weight"]
+    shapes = _with_biases({"h1": (width, wide), "h2": (1, wide)})
     name = f"{wide}-{width}-{wide}-1 {type(activation).__name__}, tied"
     return Architecture(name, _program(steps, shapes, loss), shapes)
 
@@ -235,7 +233,8 @@ def training(
     """One run, with everything that is random in it drawn from the seed."""
     data = load(dataset, seed)
     single = dtype == "float32"
-    params = initial(architecture.net, architecture.shapes, seed, np.float32 if single else np.float64)
+    kind = np.float32 if single else np.float64
+    params = initial(architecture.net, architecture.shapes, seed, kind)
     return Training(
         network=architecture.name + (", float32" if single else ""),
         dataset=dataset,
@@ -266,9 +265,7 @@ def _evaluation(
     head = Net(tuple(n for n in net.inputs if n != "target"), net.steps[:-1])
     x, target = data.held_x.astype(dtype), data.held_target
 
-    def evaluate(
-        params: Mapping[str, Array], forward: Callable[..., Array]
-    ) -> tuple[str, float]:
+    def evaluate(params: Mapping[str, Array], forward: Callable[..., Array]) -> tuple[str, float]:
         y = forward(head, *({"x": x, **params}[name] for name in head.inputs))
         if target.dtype.kind != "f":
             return "accuracy", float((y.argmax(axis=1) == target).mean())

@@ -55,6 +55,7 @@ def make_run(
     cases: int = 2,
     steps: int = 12,
     optimizers: int = 2,
+    kinds: Iterable[str] = tuple(KINDS),
     wrong: Iterable[str] = (),
     finished: bool = True,
     shards: int = 3,
@@ -62,15 +63,15 @@ def make_run(
 ) -> Path:
     """Write a run with `cases` cases per layer kind; every third case of a `wrong` kind is so."""
     random = np.random.default_rng(seed)
-    wrong = tuple(wrong)
+    kinds, wrong = tuple(kinds), tuple(wrong)
     (folder / "parts").mkdir(parents=True)
     (folder / "witnesses").mkdir()
     rows: list[Agreement] = []
     examples: list[Example] = []
     for n in range(networks):
-        picked = [str(k) for k in random.choice(list(KINDS), random.integers(1, 13))]
+        picked = [str(k) for k in random.choice(kinds, random.integers(1, 13))]
         rows += _judge(examples, random, f"network-{n}", "network", picked, wrong)
-    for kind in KINDS:
+    for kind in kinds:
         for n in range(cases):
             rows += _judge(examples, random, f"{kind}-{n}", "layer", [kind], wrong)
     for kind in OPTIMIZERS:

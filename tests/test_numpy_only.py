@@ -78,7 +78,7 @@ def compare(case: Case, name: str, args: list[Any], grad: Any) -> None:
     y, _ = case.layer.forward(*stepped)
     pairs = [(dy, part) for dy, part in zip(case.dy, as_tuple(y), strict=True) if dy is not None]
     along = sum(np.sum(dy * part.imag / STEP) for dy, part in pairs)
-    # Terms of a sum may cancel, so the sum of their magnitudes is the measure; and that of dy, where
+    # Terms of a sum may cancel, so their magnitudes are the measure; and those of dy, where
     # they cancel inside the layer, as in a softmax of one class.
     size = sum(np.sum(abs(dy * part.imag / STEP)) + np.sum(abs(dy)) for dy, part in pairs)
     assert abs(along - np.sum(grad * v)) <= HALF_THE_DIGITS * (size + np.sum(abs(grad * v)))

@@ -147,8 +147,16 @@ def test_rows_cut_short_by_a_kill_are_counted_and_left_out(run: Path) -> None:
     (run / "parts/agreement-8.jsonl").write_text("")
     page, markdown = report(run)
     for text in (page, markdown):
-        assert "3 rows were cut short" in text
+        assert "2 rows were cut short" in text
     assert len(pd.read_csv(run.parent / "out/agreement.csv")) == whole
+
+
+def test_a_run_that_was_stopped_at_once(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", networks=0, cases=0, optimizers=0, finished=False)
+    page, markdown = report(run)
+    assert "Incomplete run: nothing was compared so far" in page
+    assert "vacuous so far" in markdown
+    assert len(pd.read_parquet(tmp_path / "out/agreement.parquet")) == 0
 
 
 def test_sections_come_before_the_generic_parts(run: Path) -> None:

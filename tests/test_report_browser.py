@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gradproof.report import Section, write
-from tests.report_run import KINDS, make_run
+from tests.report_run import make_run
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="the report was not opened in a browser: playwright is absent"
@@ -28,6 +28,7 @@ FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+SOME = ["Linear", "GELU", "Softmax", "LogSoftmax", "Hardshrink", "Add", "MSELoss", "Tanh"]
 SHOTS = os.environ.get("GRADPROOF_SHOTS")  # a folder: pictures of the page are left there
 
 
@@ -42,7 +43,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("report")
-    run = make_run(folder / "run", networks=30, optimizers=1, wrong=["Linear", "GELU"])
+    run = make_run(folder / "run", kinds=SOME, optimizers=1, wrong=["Linear", "GELU"])
     section = Section("A chapter", "chapter", "<h3>One weight</h3><p>E = ½</p>", "E = ½")
     write(run, folder / "out", [section])
     return (folder / "out/index.html").as_uri()
@@ -85,7 +86,9 @@ def test_no_accessibility_violation(
     page = opened.page
     page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
     page.evaluate(axe.AXE_SCRIPT)
-    found = page.evaluate("rules => axe.run(rules.length ? {runOnly: rules} : {})", rules)["violations"]
+    found = page.evaluate("rules => axe.run(rules.length ? {runOnly: rules} : {})", rules)[
+        "violations"
+    ]
     told = [(v["id"], n["html"][:200], n["failureSummary"]) for v in found for n in v["nodes"]]
     assert told == []
     if SHOTS:
@@ -94,9 +97,16 @@ def test_no_accessibility_violation(
     page.close()
 
 
-def test_it_opens_within_a_second(opened: Opened) -> None:
+def test_at_full_size_it_opens_within_a_second(browser: Any, tmp_path: Path) -> None:
+    write(make_run(tmp_path / "run", networks=200, steps=60, optimizers=11), tmp_path)
+    page = browser.new_page()
     timing = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
-    assert opened.page.evaluate(timing) < 1000
+    times = []
+    for _ in range(3):  # the best counts: the machine may be busy
+        page.goto((tmp_path / "index.html").as_uri())
+        times.append(page.evaluate(timing))
+    page.close()
+    assert min(times) < 1000
 
 
 def test_sorting(opened: Opened) -> None:
@@ -117,7 +127,7 @@ def test_sorting(opened: Opened) -> None:
 def test_filtering(opened: Opened) -> None:
     page = opened.page
     every = len(layers(opened))
-    assert every >= len(KINDS)
+    assert every > len(SOME)
     page.get_by_label("Layer", exact=True).fill("softM")
     assert layers(opened) == ["LogSoftmax", "Softmax"]
     assert page.locator("#layer-filter output").inner_text() == f"2 of {every}"
@@ -132,7 +142,7 @@ def test_following_a_disagreement_to_its_message(opened: Opened) -> None:
     finding = page.locator("#disagree-GELU")
     assert finding.bounding_box()["y"] < 900
     assert not finding.locator("details").evaluate("d => d.open")
-    finding.get_by_role("link", name="message").first.click()
+    finding.locator("tbody th a").first.click()
     message = finding.locator("pre")
     message.wait_for(state="visible")
     assert "GELU disagrees with PyTorch in the gradient of x" in message.inner_text()
@@ -166,9 +176,9 @@ def test_everything_is_there_without_scripts(browser: Any, address: str) -> None
     opened = Opened(browser, address, java_script_enabled=False)
     page = opened.page
     assert "arrays disagree" in page.get_by_role("heading", level=1).inner_text()
-    assert page.locator("#layer-table tbody tr:visible").count() >= len(KINDS)
+    assert page.locator("#layer-table tbody tr:visible").count() > len(SOME)
     assert page.locator("#training-table tbody tr:visible").count() > 0
-    assert page.locator("svg[role=img]:visible").count() > len(KINDS)
+    assert page.locator("svg[role=img]:visible").count() > len(SOME)
     assert page.get_by_role("heading", name="A chapter").is_visible()
     assert not page.locator("#layer-filter").is_visible()
     assert not page.locator("#theme").is_visible()

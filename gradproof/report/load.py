@@ -107,7 +107,7 @@ def _table(folder: Path, table: str) -> tuple[pd.DataFrame, int]:
         with path.open(encoding="utf-8", errors="replace") as lines:
             header = next(lines, "")
             if not header.endswith("\n"):  # killed while writing the first line
-                truncated += 1
+                truncated += bool(header)
                 continue
             _check_header(header, schema, path)
             number = 2

@@ -36,6 +36,7 @@ class Totals:
 
     distinct           how many of the networks differ from one another
     disagreements      arrays that disagree or erred
+    steps              rows of training
     cases_disagreeing  further cases that do so as a whole
     """
 
@@ -49,6 +50,7 @@ class Totals:
     entries: int
     disagreements: int
     cases_disagreeing: int
+    steps: int
     training_disagreements: int
     convention: int
     vacuous_arrays: int
@@ -102,6 +104,7 @@ def totals(run: Run) -> Totals:
         entries=int(run.agreement["size"].sum()),
         disagreements=sum(int(verdicts.get(v, 0)) for v in BAD),
         cases_disagreeing=len(unexplained(run)),
+        steps=len(run.trajectories),
         training_disagreements=int(run.trajectories["verdict"].isin(BAD).sum()),
         convention=int(verdicts.get("convention", 0)),
         vacuous_arrays=int(verdicts.get("vacuous", 0)),
@@ -111,10 +114,10 @@ def totals(run: Run) -> Totals:
 
 
 def verdict(run: Run, counted: Totals) -> str:
-    """The run's own verdict, unless its rows are worse."""
+    """The run's own verdict, unless its rows are worse or there are none."""
     if counted.bad or run.info.get("verdict") == "disagree":
         return "disagree"
-    return "agree"
+    return "agree" if counted.arrays or counted.steps else "vacuous"
 
 
 def _optimizer_kinds(run: Run) -> set[str]:
@@ -128,7 +131,6 @@ class LayerRow:
     """One layer kind; `worst` by dtype leaves out what has no meaningful ratio."""
 
     kind: str
-    optimizer: bool
     cases: int
     arrays: int
     entries: int
@@ -149,7 +151,6 @@ class LayerRow:
 
 def layers(run: Run) -> list[LayerRow]:
     """One row per layer kind, by name."""
-    optimizers = _optimizer_kinds(run)
     at_kink = run.examples[(run.examples["source"] == "layer") & run.examples["kink"]]
     kinks = at_kink["layers"].value_counts()
     kinds = run.agreement.groupby("kind")
@@ -166,7 +167,6 @@ def layers(run: Run) -> list[LayerRow]:
         table.append(
             LayerRow(
                 kind=str(kind),
-                optimizer=kind in optimizers,
                 cases=int(cases[kind]),
                 arrays=len(own),
                 entries=int(entries[kind]),

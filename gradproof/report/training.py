@@ -38,7 +38,6 @@ class Panel:
     """One dataset, network and optimiser: loss above, divergence below."""
 
     optimizer: str
-    steps: int
     loss: list[Line]
     divergence: list[Line]
     ticks: list[tuple[float, str]]  # y and label
@@ -159,7 +158,6 @@ def _panel(optimizer: str, rows: pd.DataFrame, points: int) -> Panel:
     ends = both[-1] if len(both) else np.full(2, math.nan)
     return Panel(
         optimizer=optimizer,
-        steps=last,
         loss=loss,
         divergence=lines,
         ticks=[

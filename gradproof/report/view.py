@@ -92,6 +92,8 @@ def _headline(verdict: str, totals: tables.Totals, complete: bool) -> str:
         said = "Training disagrees"
     elif verdict == "disagree":
         said = "The run failed"
+    elif verdict == "vacuous":
+        said = "Nothing was compared"
     else:
         said = "Every gradient agrees"
     return said if complete else f"Incomplete run: {said[0].lower()}{said[1:]} so far"

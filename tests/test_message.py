@@ -1,0 +1,141 @@
+"""The messages, word by word as in tests/messages: they are an interface."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradproof.bound import Comparison
+from gradproof.cases import Case
+from gradproof.clock import Clock
+from gradproof.message import WIDTH, explain
+from gradproof.replay import explain_culprit
+from gradproof.steps import StepCase, judge_steps
+from gradproof.verdict import settled
+from gradproof.witness import Votes, votes
+from manual.activation import Sigmoid, Tanh
+from manual.linear import Linear
+from manual.net import Net, Step
+from manual.rectifier import ReLU
+from manual.sgd import SGD
+from manual.softmax import Softmax
+from tests.planted import SUBJECT, break_gradient, case_of, judged, normal
+from tests.test_diagnose import EVEN, LINEAR, RESIDUAL, SOFTMAX, assigning
+
+AGAIN = "gradproof replay witnesses/X.npz"
+NETWORK = case_of(RESIDUAL, x=normal(3, 4))
+
+
+def message(case: Case, shrunk_from: str = "") -> str:
+    return measured(explain_culprit(SUBJECT, judged(case), AGAIN, shrunk_from))
+
+
+def measured(text: str) -> str:
+    """The text with # for what depends on measured noise."""
+    text = re.sub(r"bound [\d.e+-]+;", "bound #;", text)
+    return re.sub(r"[\d.]+(e\+\d+)?×", "#×", text)
+
+
+def expected(name: str) -> str:
+    return (Path(__file__).parent / "messages" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def test_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Softmax, "x", lambda g, s, d: s[0] * d)
+    assert message(SOFTMAX, "6 layers") == expected("gradient")
+
+
+def test_a_parameter_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Linear, "bias", lambda g, s, d: d.mean(axis=0))
+    case = case_of(Linear(), "float32", x=normal(5, 3), weight=normal(4, 3), bias=normal(4))
+    assert message(case) == expected("float32")
+
+
+def test_a_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Linear, "bias", lambda g, s, d: d)
+    assert message(LINEAR) == expected("shape")
+
+
+def test_an_exception_in_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: 1 / 0)
+    assert message(NETWORK) == expected("exception")
+
+
+def test_wiring_lists_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Net, "backward", assigning)
+    assert message(NETWORK) == expected("wiring")
+
+
+def test_a_choice_at_a_kink(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, ReLU, "x", lambda g, s, d: d * (s[0] >= 0))
+    case = case_of(ReLU(), x=np.array([0.0, 2.0, 3.0]))
+    assert message(case) == expected("kink")
+
+
+def test_another_forward(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward(self: Tanh, x: Any) -> Any:
+        y = np.tanh(2 * x)
+        return y, (y,)
+
+    monkeypatch.setattr(Tanh, "forward", forward)
+    assert message(EVEN) == expected("forward")
+
+
+def test_a_layer_in_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Sigmoid, "x", lambda g, s, d: -g["x"])
+    assert message(NETWORK) == expected("layer_in_network")
+
+
+def test_not_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: g["x"] * np.nan)
+    assert message(EVEN) == expected("not_a_number")
+
+
+def test_an_optimiser(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = SGD.step
+
+    def step(self: SGD, params: Any, grads: Any, state: Any) -> Any:
+        new, kept = right(self, params, grads, state)
+        return {n: 2 * params[n] - p for n, p in new.items()}, kept
+
+    monkeypatch.setattr(SGD, "step", step)
+    case = StepCase(SGD(lr=0.5), ((2, 3), (4,)), (1.0, 1.0), False, "float64", 0)
+    text = explain_culprit(SUBJECT, judge_steps(SUBJECT, case, Clock()), "")
+    assert measured(text) == expected("optimiser")
+
+
+def test_numbers_are_shown_in_the_dtype_and_ratios_to_three_digits() -> None:
+    case = case_of(Tanh(), "float32", x=normal(2, 2))
+    reference = np.array([[1.0, 0.1], [2.0, 4.0]], dtype="float32")
+    manual = np.array([[1.0, 0.1], [2.0001, 4.0]], dtype="float32")
+    right = settled("", case, "isolated", "y", Comparison(reference + reference / 2**22, reference))
+    wrong = settled("", case, "isolated", "x", Comparison(manual, reference))
+    vote = Votes((1, 0), 2.0001, 2.0, 2.0, "autograd = complex step ≠ manual", "it is wrong")
+    assert explain(wrong, [right], vote, "a slip", "") == expected("numbers")
+
+
+def test_a_free_run_says_that_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: -g["x"])
+    judgement = judged(EVEN)
+    finding = judgement.culprit
+    assert finding is not None
+    finding.depth = "free"
+    text = explain(finding, [], votes(SUBJECT, finding), "sign", "")
+    assert text.startswith("Tanh disagrees with PyTorch in the gradient of x ")
+    assert text.splitlines()[0].endswith("(free: only a run on its own differs)")
+    assert "again" not in text
+
+
+def test_many_arguments_stay_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = tuple(f"a_rather_long_name_{i}" for i in range(12))
+    chain = [Step(f"h{i + 1}", Linear(), (f"h{i}", names[i + 1])) for i in range(11)]
+    net = Net(names, (Step("h0", Tanh(), (names[0],)), *chain))
+    arrays: dict[str, Any] = {n: normal(3, 3, seed=i) for i, n in enumerate(names)}
+    break_gradient(monkeypatch, Net, names[3], lambda g, s, d: -g[names[3]])
+    text = message(case_of(net, **arrays))
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "(3,\n" not in text  # a shape stays on one line
