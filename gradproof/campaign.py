@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def run(
     if subject.unfinished:
         raise InputError(subject.unfinished)
     tasks = plan(subject, options)
-    folder, about = _begin(root, options)
+    folder, about = _begin(root, options, subject.conventions)
     done: list[Done] = []
     started = time.monotonic()
     try:
@@ -141,7 +141,9 @@ def summarise(done: list[Done]) -> dict[str, Any]:
     }
 
 
-def _begin(root: Path, options: Options) -> tuple[Path, dict[str, Any]]:
+def _begin(
+    root: Path, options: Options, conventions: Mapping[str, str]
+) -> tuple[Path, dict[str, Any]]:
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
     folder = root / options.runs / name
     try:
@@ -163,6 +165,7 @@ def _begin(root: Path, options: Options) -> tuple[Path, dict[str, Any]]:
         "seed": options.seed,
         "examples": options.examples,
         "layers": list(options.layers),
+        "conventions": dict(conventions),
         "environment": environment(root),
     }
     write_json(folder / "run.json", about)

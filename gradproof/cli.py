@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gradproof.errors import InputError
 
@@ -86,8 +87,8 @@ def _verify(options: argparse.Namespace) -> int:
     tasks = campaign.plan(subject, chosen)
     with terminal.progress(len(tasks)) as advance:
         folder, about = campaign.run(root, subject, chosen, advance)
-    _write_report(root, folder, options.out)
-    terminal.show(folder, about, options.out)
+    layers = _write_report(root, folder, options.out)
+    terminal.show(folder, about, layers, options.out)
     if about.get("interrupted"):
         print(
             f"gradproof: interrupted; the finished rows are in {folder} and in the report",
@@ -97,13 +98,13 @@ def _verify(options: argparse.Namespace) -> int:
     return 0 if about["verdict"] == "agree" else 1
 
 
-def _write_report(root: Path, folder: Path, out: Path) -> None:
+def _write_report(root: Path, folder: Path, out: Path) -> list[Any]:
     from gradproof import report
     from gradproof.subject import load_subject
 
     subject = load_subject(root)
     sections = subject.sections() if subject.sections is not None else ()
-    report.write(folder, root / out, sections)
+    return report.write(folder, root / out, sections)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -113,7 +113,7 @@ class Disturbance(TorchDispatchMode):
                 continue
             if decision or not out.is_floating_point():
                 self._decide(out)
-            elif disturbing and not passive:
+            elif disturbing and not passive and not _counts(out):
                 out.addcmul_(out, self._noise(out))
         return result
 
@@ -130,6 +130,11 @@ class Disturbance(TorchDispatchMode):
 
     def _noise(self, like: torch.Tensor) -> torch.Tensor:
         return _slice(like, self._random)
+
+
+def _counts(out: torch.Tensor) -> bool:
+    """A lone whole number, such as an optimiser's step: counting is exact."""
+    return out.ndim == 0 and bool(out == out.round())
 
 
 _VIEW = None

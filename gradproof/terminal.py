@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,6 +13,9 @@ from rich.table import Table
 
 from gradproof.subject import Subject
 from gradproof.worker import Done
+
+if TYPE_CHECKING:
+    from gradproof.report.tables import LayerRow
 
 _STYLES = {"agree": "green", "disagree": "bold red", "error": "bold red"}
 
@@ -38,17 +41,20 @@ def progress(tasks: int) -> Iterator[Callable[[Done, int], None]]:
         yield advance
 
 
-def show(folder: Path, about: dict[str, Any], out: Path) -> None:
+def show(folder: Path, about: dict[str, Any], layers: Sequence[LayerRow], out: Path) -> None:
     """The table of layers, every disagreement in full, and the verdict."""
-    from gradproof.report import layer_table
-
     console = Console(width=None if Console().is_terminal else 110)
     table = Table(title="Agreement by layer", title_justify="left")
-    rows = layer_table(folder)
-    for column in rows.columns:
-        table.add_column(str(column), justify="left" if column == "layer" else "right")
-    for row in rows.itertuples(index=False):
-        table.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row))
+    dtypes = sorted({dtype for line in layers for dtype in line.worst})
+    table.add_column("layer")
+    for name in ("cases", "arrays", "vacuous", "at kinks", *dtypes):
+        table.add_column(name, justify="right")
+    table.add_column("verdict")
+    for line in layers:
+        counts = (line.cases, line.arrays, line.vacuous, line.kinks)
+        worst = [f"{line.worst[d]:.2g}" if d in line.worst else "" for d in dtypes]
+        table.add_row(line.kind, *map(str, counts), *worst, line.verdict)
+    table.caption = f"{', '.join(dtypes)}: the worst error in units of its rounding bound"
     console.print(table)
     for witness in about["witnesses"]:
         text = (folder / witness).with_suffix(".txt")

@@ -17,7 +17,9 @@ from manual.layer import Array
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e⁻ˣ), without overflow."""
     if x.dtype.kind in "cO":
-        return np.asarray(1 / (1 + np.exp(-x)))
+        negative = x.real < 0
+        tail = np.exp(np.where(negative, x, -x))
+        return np.asarray(np.where(negative, tail, 1) / (1 + tail))
     return np.asarray(special.expit(x), dtype=x.dtype)
 
 

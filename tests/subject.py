@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import reference  # noqa: F401  (registers the twins)
 import tests.strategies  # noqa: F401  (registers the case strategies)
+from gradproof.report.section import Section
 from gradproof.subject import Subject
 from manual.net import Net, Step
 from reference.optimizer import reference_step
 from reference.twin import twin
+from reports.training import trajectories
+from tests.completeness import registry, unfinished
 from tests.strategies.optimizers import strategies
 from tests.strategies.rules import cases_for
 
 
 def subject() -> Subject:
+    """All layers, losses, optimisers and networks, with what the report says of its own."""
     return Subject(
         name="gradproof",
         rules=cases_for,
@@ -23,4 +27,13 @@ def subject() -> Subject:
         parts=(Step,),
         optimizers=strategies,
         step_twin=reference_step,
+        unfinished=unfinished(registry()),
+        trajectories=trajectories,
+        sections=_sections,
     )
+
+
+def _sections() -> Sequence[Section]:
+    from reports import textbook
+
+    return (textbook.section(),)

@@ -18,15 +18,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gradproof.errors import InputError
 from gradproof.report.section import Section
 
+if TYPE_CHECKING:
+    from gradproof.report.tables import LayerRow
+
 __all__ = ["Section", "write"]
 
 
-def write(run_dir: Path, out_dir: Path, sections: Sequence[Section] = ()) -> None:
+def write(run_dir: Path, out_dir: Path, sections: Sequence[Section] = ()) -> list[LayerRow]:
     """Write the report of the run in `run_dir` into `out_dir`, replacing an older one.
+
+    Returns the lines of its table of layers.
 
     Raises    InputError when the run cannot be read or the report cannot be written; the folder
               then holds what it held before, or whole files only
@@ -38,4 +44,4 @@ def write(run_dir: Path, out_dir: Path, sections: Sequence[Section] = ()) -> Non
         raise InputError(
             f"the report needs {error.name}, which is not installed: install gradproof[report]"
         ) from error
-    build(Path(run_dir), Path(out_dir), tuple(sections))
+    return build(Path(run_dir), Path(out_dir), tuple(sections))
