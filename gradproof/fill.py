@@ -71,6 +71,9 @@ HAZARDS: dict[str, Callable[[Generator, Shape], Array]] = {
 }
 """Ways to draw real numbers. Those with unit magnitude come first, so that shrinking prefers them."""
 
+ANY = (*HAZARDS, "grid", "grid", "few")
+"""The hazards that a layer's own cases take: kinks and ties a little more often than the rest."""
+
 MILD = ("normal", "grid", "rectified", "few", "normal", "constant-rows", "normal", "saturated")
 MILD_PARAMETERS = ("normal", "few", "normal", "grid")
 """What a deep network's inputs and parameters take without all of it overflowing or saturating."""
