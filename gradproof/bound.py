@@ -1,12 +1,13 @@
 """The bound: how much of a difference is rounding, measured element by element.
 
-    |manual − reference| ≤ C × floor,   floor = max(u |g|, max_k |g_k − g|) + least
+    |manual − reference| ≤ C × floor
+    floor = max(u |g|, max_k |g_k − g|) + least
 
 where g_k is the reference with its arithmetic disturbed in the last place, and g the same run
 undisturbed. `least` is what underflow may lose: the smallest normal number, times the size of the
-data that may multiply it afterwards. Nothing of manual enters the floor, so a wrong gradient cannot raise its own bound.
-Samples are taken only until everything is within the bound: each can only raise it, so an early
-acceptance is the same verdict that the whole number of samples would have given.
+data that may multiply it afterwards. Nothing of manual enters the floor, so a wrong gradient cannot
+raise its own bound. Samples are taken only until everything is within the bound: each can only
+raise it, so an early acceptance is the verdict that all of the samples would have given.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Comparison:
 
 
 def settle(comparisons: Mapping[str, Comparison], samples: Iterable[Mapping[str, Any]]) -> int:
-    """Take samples {quantity: (disturbed, undisturbed)} until all is within its bound or none is left.
+    """Take samples {quantity: (disturbed, undisturbed)} until all is within its bound.
 
     Returns the number of samples taken.
     """

@@ -101,7 +101,9 @@ def run(
     done: list[Done] = []
     started = time.monotonic()
     try:
-        for finished in _all(root, folder, about["run"], tasks, options.jobs or os.cpu_count() or 1):
+        for finished in _all(
+            root, folder, about["run"], tasks, options.jobs or os.cpu_count() or 1
+        ):
             done.append(finished)
             progress(finished, len(tasks))
     except KeyboardInterrupt:

@@ -128,14 +128,15 @@ def draw_dy(outputs: Sequence[Array], hazard: str, seed: int) -> tuple[Array | N
 
 
 def shapes(rule: CaseRule) -> st.SearchStrategy[Shape]:
-    """Shapes for a layer's first argument: axes distinct or deliberately equal, some of length 0."""
+    """Shapes of a layer's first argument: axes distinct or deliberately equal, some of length 0."""
 
     @st.composite
     def shape(draw: Draw) -> Shape:
         rank = draw(st.integers(*rule.rank))
         if rank and draw(st.integers(0, 7)) == 0:
-            return (draw(st.integers(1, 4)),) * rank
-        axes = [draw(_AXIS) for _ in range(rank)]
+            length: int = draw(st.integers(1, 4))
+            return (length,) * rank
+        axes: list[int] = [draw(_AXIS) for _ in range(rank)]
         if rank and rule.empty and draw(st.integers(0, 39)) == 39:
             axes[draw(st.integers(0, rank - 1))] = 0
         return tuple(axes)

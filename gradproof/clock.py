@@ -8,7 +8,7 @@ from time import perf_counter
 
 
 class Clock:
-    """Seconds by activity: draw, manual, reference, judge. Activities may nest; time is exclusive."""
+    """Seconds by activity: draw, manual, reference, judge. They may nest; time is exclusive."""
 
     def __init__(self) -> None:
         self.seconds = {"draw": 0.0, "manual": 0.0, "reference": 0.0, "judge": 0.0}

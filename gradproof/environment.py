@@ -15,7 +15,7 @@ def environment(root: Path) -> dict[str, Any]:
     import numpy as np
 
     packages = ("numpy", "torch", "scipy", "hypothesis", "pandas")
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "python": platform.python_version(),
         **{name: _version(name) for name in packages},
@@ -49,7 +49,8 @@ def _cpu() -> str:
 def _commit(root: Path) -> str:
     def git(*args: str) -> str:
         command = ["git", "-C", str(root), *args]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  (fixed words)
+        return done.stdout.strip()
 
     try:
         return git("rev-parse", "--short=12", "HEAD") + (

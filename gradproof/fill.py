@@ -69,7 +69,7 @@ HAZARDS: dict[str, Callable[[Generator, Shape], Array]] = {
     "huge": _huge,
     "mixed-scales": _mixed_scales,
 }
-"""Ways to draw real numbers. Those with unit magnitude come first, so that shrinking prefers them."""
+"""Ways to draw real numbers. Unit magnitudes come first, so that shrinking prefers them."""
 
 ANY = (*HAZARDS, "grid", "grid", "few")
 """The hazards that a layer's own cases take: kinks and ties a little more often than the rest."""

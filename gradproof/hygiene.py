@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def backward(layer: Any, ran: Ran, dy: Dy) -> dict[str, Array]:
     return grads
 
 
-def check_form(name: str, manual: Array, reference: Array) -> str:
+def check_form(manual: Array, reference: Array) -> str:
     """What is wrong with the shape or dtype; "" if both are exact."""
     if manual.shape != reference.shape:
         return f"its shape is {manual.shape}; it should be {reference.shape}"
@@ -126,6 +127,7 @@ def _scaled_exactly(scaled: Array | None, g: Array) -> bool:
 
 
 def frozen(array: Array) -> Array:
+    """The array itself, made read-only."""
     array = np.asarray(array)
     array.flags.writeable = False
     return array
@@ -141,12 +143,11 @@ def poisoned() -> Iterator[None]:
             array.fill(np.nan)
         return array
 
-    np.empty = lambda *a, **k: poison(empty(*a, **k))  # type: ignore[assignment]
-    np.empty_like = lambda *a, **k: poison(empty_like(*a, **k))
-    try:
+    with (
+        patch.object(np, "empty", lambda *a, **k: poison(empty(*a, **k))),
+        patch.object(np, "empty_like", lambda *a, **k: poison(empty_like(*a, **k))),
+    ):
         yield
-    finally:
-        np.empty, np.empty_like = empty, empty_like
 
 
 def _said(error: Exception) -> str:

@@ -62,6 +62,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
 
 
 def smooth_names(case: Case) -> list[str]:
+    """The arguments that have a gradient, in order."""
     return [name for name, s in zip(case.arrays, case.smooth, strict=True) if s]
 
 
@@ -79,7 +80,7 @@ def pair_up(
     scale = case.scale
 
     def add(quantity: str, manual: Array, expected: Array) -> None:
-        wrong = hygiene.check_form(quantity, manual, expected)
+        wrong = hygiene.check_form(manual, expected)
         if wrong:
             found.append(fault(layer, case, "isolated", quantity, wrong, "disagree"))
         elif expected.dtype.kind == "f":
@@ -93,19 +94,14 @@ def pair_up(
     else:
         for i, (out, expected) in enumerate(zip(y, reference_y, strict=True)):
             add("y" if i == 0 else f"y{i}", out, expected)
-    for name, expected_g in reference.items():
-        if expected_g is None:  # torch says: does not depend on it
-            array = case.arrays[name]
-            assert array is not None
-            expected_g = np.zeros_like(array)
-            if name not in grads:
-                continue
-        if name not in grads:
+    for name, g in reference.items():
+        array = case.arrays[name]
+        if name in grads and array is not None:
+            add(name, grads[name], np.zeros_like(array) if g is None else g)
+        elif g is not None:  # torch's None says that y does not depend on it
             text = "backward returned no gradient for it"
             found.append(fault(layer, case, "isolated", name, text, "disagree"))
-        else:
-            add(name, grads[name], expected_g)
-    for name in grads.keys() - reference.keys():
+    for name in (n for n in grads if n not in reference):
         text = "backward returned a gradient for it, though it has none"
         found.append(fault(layer, case, "isolated", name, text, "disagree"))
     return pending

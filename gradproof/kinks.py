@@ -82,9 +82,9 @@ def _signs(r: np.random.Generator, a: Array | None) -> Any:
 
 
 def conventions(function: Callable[..., Any], case: Case, found: list[Finding]) -> None:
-    """Turn a disagreement into `convention` where every entry over its bound is a choice at a kink."""
+    """Turn a disagreement into `convention` where every entry over its bound chose at a kink."""
     wrong = [f for f in found if f.verdict == "disagree" and f.comparison is not None]
-    gradients = [f for f in wrong if not f.quantity.startswith("y")]
+    gradients = [f for f in wrong if f.quantity in case.arrays]
     if not gradients or len(gradients) < len(wrong):
         return
     hull = jumps(function, case, directions=8)

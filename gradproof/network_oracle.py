@@ -1,4 +1,4 @@
-"""PyTorch's side of a network: one run that yields every layer's inputs, cotangents and gradients."""
+"""PyTorch's side of a network: one run yields every layer's inputs, cotangents and gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class NetworkOracle:
     """The network run by its layers' twins on one autograd graph.
 
     Each use of a value is a view of its own. The gradient of a step's outputs with respect to its
-    views is the layer's alone; that with respect to the values themselves is what torch accumulated.
+    views is the layer's alone; that with respect to the values is what torch accumulated.
 
     y          the network's outputs
     given      per step, the arrays its layer received (None: absent)
@@ -81,14 +81,14 @@ class NetworkOracle:
         return tuple(u is not None and u.requires_grad for u in self._uses[i])
 
     def cheap_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
-        """(disturbed, undisturbed) of y and each gradient, steps' outputs and cotangents disturbed."""
+        """(disturbed, undisturbed) of y and the gradients; what the steps pass on is disturbed."""
         exact = [*self._outs[-1], *self._gradients]
         for k in range(CHEAP):
             _, outs = self._run(self.inputs, seed=1000 * k)
             for i, step_outs in enumerate(outs):
                 for out in step_outs:
                     if out.requires_grad:
-                        out.register_hook(_Disturber(1000 * k + i))
+                        out.register_hook(_Disturber(1000 * k + i))  # type: ignore[no-untyped-call]
             moved = [*outs[-1], *pull_back(outs[-1], self._dy, self._leaves)]
             yield [_pair(m, e) for m, e in zip(moved, exact, strict=True)]
 

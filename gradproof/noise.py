@@ -31,9 +31,7 @@ _ELEMENTARY = frozenset(
     eq ne lt le gt ge sign sgn isnan isinf logical_and logical_or logical_not bitwise_and
     bitwise_or bitwise_not argmax argmin any all where masked_fill sort topk cumsum prod""".split()
 )
-_CONTRACTIONS = frozenset(
-    "sum mean mm bmm mv dot addmm baddbmm addmv cumsum _trilinear".split()
-)
+_CONTRACTIONS = frozenset("sum mean mm bmm mv dot addmm baddbmm addmv cumsum _trilinear".split())
 _PRODUCTS_INSIDE = frozenset("add sub rsub addcmul addcdiv lerp".split())
 _PASSIVE = frozenset(
     """where masked_fill clone copy _to_copy detach alias cat stack gather scatter index_select
@@ -64,7 +62,7 @@ def disturb(t: torch.Tensor, seed: int) -> torch.Tensor:
 
     Only towards zero: what is a probability remains one.
     """
-    return t.addcmul(t, _slice(t, Random(seed)).abs(), value=-1)
+    return t.addcmul(t, _slice(t, Random(seed)).abs(), value=-1)  # noqa: S311  (noise, no secret)
 
 
 def _slice(like: torch.Tensor, random: Random) -> torch.Tensor:
@@ -76,15 +74,15 @@ def _slice(like: torch.Tensor, random: Random) -> torch.Tensor:
     return pool[start : start + n].view(like.shape)
 
 
-class Disturbance(TorchDispatchMode):
+class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Runs torch with fused kernels taken apart; the first run is exact and notes its decisions.
 
     Each later run, begun by `again`, disturbs every arithmetic result and replays the decisions.
     """
 
     def __init__(self, seed: int) -> None:
-        super().__init__()
-        self._random = Random(seed)
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._random = Random(seed)  # noqa: S311  (noise, no secret)
         self._decisions: list[torch.Tensor] = []
         self._replayed: Iterator[torch.Tensor] | None = None
 
@@ -113,7 +111,7 @@ class Disturbance(TorchDispatchMode):
                 continue
             if decision or not out.is_floating_point():
                 self._decide(out)
-            elif disturbing and not passive and not _counts(out):
+            elif disturbing and not passive and not _counts(func, out):
                 out.addcmul_(out, self._noise(out))
         return result
 
@@ -132,9 +130,10 @@ class Disturbance(TorchDispatchMode):
         return _slice(like, self._random)
 
 
-def _counts(out: torch.Tensor) -> bool:
-    """A lone whole number, such as an optimiser's step: counting is exact."""
-    return out.ndim == 0 and bool(out == out.round())
+def _counts(func: Any, out: torch.Tensor) -> bool:
+    """A lone whole number that was added to in place, such as an optimiser's step, is exact."""
+    adds = func.overloadpacket is torch.ops.aten.add_
+    return adds and out.ndim == 0 and bool(out == out.round())
 
 
 _VIEW = None

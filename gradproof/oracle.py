@@ -105,6 +105,7 @@ def pull_back(
 
 
 def as_array(made: Tensor) -> Array:
+    """The tensor's own memory as an array."""
     array: Array = made.detach().numpy()
     return array
 

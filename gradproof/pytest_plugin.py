@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -33,6 +33,7 @@ _finished: list[tuple[str, dict[str, Any]]] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the plugin's options."""
     group = parser.getgroup("gradproof")
     group.addoption("--gradproof-rows", type=Path, help="folder for the rows of all comparisons")
     group.addoption("--gradproof-cases", type=int, default=25, help="cases drawn in each test")
@@ -70,10 +71,11 @@ def judged(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep what a finished test says of its layer."""
     if report.when == "call":
         for name, value in report.user_properties:
             if name == "gradproof":
-                _finished.append(value)
+                _finished.append(cast("tuple[str, dict[str, Any]]", value))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -65,6 +65,7 @@ class Spec:
 
 
 def spec(layer: Any, **entries: Entry) -> Spec:
+    """A layer and its arrays, as keywords."""
     return Spec(layer, entries)
 
 

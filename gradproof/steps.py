@@ -181,7 +181,7 @@ def pair_up(
     for name in expected:
         if name not in made:
             continue
-        wrong = "" if name.endswith(".step") else check_form(name, made[name], expected[name])
+        wrong = "" if name.endswith(".step") else check_form(made[name], expected[name])
         if wrong:
             found.append(fault(path, case, "isolated", name, wrong, "disagree"))
         else:

@@ -34,7 +34,7 @@ class Subject:
     name         of the project, for the report's title
     rules        case strategies by layer type; these are the layers that are judged
     twin         twin(layer, *tensors) → y: the same function by PyTorch; absent arguments are None
-    net          the network type, whose instances have .inputs and .steps; it has a case strategy too
+    net          the network type, whose instances have .inputs and .steps; it has a rule as well
     parts        other dataclasses that layers hold, such as a network's step, so that cases load
     optimizers   strategies that draw optimisers, by optimiser type
     step_twin    step_twin(optimizer, params, grads, state) → (params, state) on tensors

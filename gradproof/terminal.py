@@ -51,9 +51,9 @@ def show(folder: Path, about: dict[str, Any], layers: Sequence[LayerRow], out: P
         table.add_column(name, justify="right")
     table.add_column("verdict")
     for line in layers:
-        counts = (line.cases, line.arrays, line.vacuous, line.kinks)
+        numbers = (line.cases, line.arrays, line.vacuous, line.kinks)
         worst = [f"{line.worst[d]:.2g}" if d in line.worst else "" for d in dtypes]
-        table.add_row(line.kind, *map(str, counts), *worst, line.verdict)
+        table.add_row(line.kind, *map(str, numbers), *worst, line.verdict)
     table.caption = f"{', '.join(dtypes)}: the worst error in units of its rounding bound"
     console.print(table)
     for witness in about["witnesses"]:

@@ -170,8 +170,12 @@ class Locked:
         # A rule updates each parameter by itself, so only those in doubt are disturbed.
         doubted = {_owner(q, params) for q, c in pending.items() if not c.within()}
         if doubted:
-            chosen = [{n: g[n] for n in g if n in doubted} for g in (params, grads, state)]
-            settle(pending, noise_samples(ReferenceStep(self._subject, rule, *chosen)))
+            some = (
+                {n: params[n] for n in params if n in doubted},
+                {n: grads[n] for n in grads if n in doubted},
+            )
+            held = {n: state[n] for n in state if n in doubted}
+            settle(pending, noise_samples(ReferenceStep(self._subject, rule, *some, held)))
         done.arrays += len(pending)
         found += _settled(pending, case, path, "isolated", every)
         self._conclude(done, found, lambda: Judgement(case, found))
@@ -219,5 +223,5 @@ def _owner(quantity: str, params: Mapping[str, Array]) -> str:
 
 def _floor(c: Comparison) -> Array:
     if c.exact:
-        return np.abs(c.reference) * (np.finfo(c.reference.dtype).eps / 2)
-    return c.floor
+        return np.asarray(np.abs(c.reference) * (np.finfo(c.reference.dtype).eps / 2))
+    return np.asarray(c.floor)

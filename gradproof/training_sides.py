@@ -157,7 +157,9 @@ class Reference:
 
     def updates(self, places: Sequence[tuple[Arrays, Arrays, State]]) -> list[Place]:
         """The optimiser's step from parameters, gradients and state; it takes all at once."""
-        params, grads, state = {}, {}, {}
+        params: Arrays = {}
+        grads: Arrays = {}
+        state: State = {}
         for i, (held, slopes, memory) in enumerate(places):
             params |= {f"{i} {name}": p for name, p in held.items()}
             grads |= {f"{i} {name}": g for name, g in slopes.items()}

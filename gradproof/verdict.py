@@ -94,7 +94,7 @@ class Judgement:
 
     @property
     def culprit(self) -> Finding | None:
-        """The first fault: isolated findings come before chained and free ones, in backward order."""
+        """The first fault: isolated findings come first, in backward order."""
         worst = [f for f in self.findings if f.verdict in ("disagree", "error")]
         return next(iter(worst or [f for f in self.findings if f.failed]), None)
 

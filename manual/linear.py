@@ -19,9 +19,7 @@ class Linear(Layer):
     Source    the seed article, steps 1 and 2; w^k_ij there is weight[j, i] here
     """
 
-    def forward(
-        self, x: Real, weight: Param, bias: Param | None = None
-    ) -> tuple[Array, Saved]:
+    def forward(self, x: Real, weight: Param, bias: Param | None = None) -> tuple[Array, Saved]:
         y = x @ weight.T
         if bias is not None:
             y = y + bias

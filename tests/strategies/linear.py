@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gradproof.spec import Draw, Shape, Spec, real, spec
 from hypothesis import strategies as st
+
+from gradproof.spec import Draw, Shape, Spec, real, spec
 from manual.linear import Linear
 from tests.strategies.rules import cases_for, sizes
 

@@ -8,11 +8,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from gradproof.cases import arguments
-from gradproof.spec import CaseRule, Draw, Entry, Shape, Spec, real, spec
 from hypothesis import strategies as st
 
-
+from gradproof.cases import arguments
+from gradproof.spec import CaseRule, Draw, Entry, Shape, Spec, real, spec
 from manual.arithmetic import Add, Multiply, Subtract
 from manual.join import Concatenate
 from manual.linear import Linear
@@ -41,7 +40,9 @@ class Program:
         """Whether nothing grew too large or empty, and a single number comes only at the end."""
         counts = [int(np.prod(shape)) for shape in self.shapes.values()]
         single = any(n == 1 for n in counts[:-1]) and len(counts) > 2
-        return len(self.steps) <= length and 0 < min(counts) and max(counts) <= LARGEST and not single
+        return (
+            len(self.steps) <= length and min(counts) > 0 and max(counts) <= LARGEST and not single
+        )
 
     def input(self, name: str, entry: Entry, kind: str) -> str:
         self.inputs[name] = entry
@@ -53,7 +54,9 @@ class Program:
         """One more step; its outputs are named h1, h2, … (h1a, h1b, … when there are several)."""
         name = f"h{len(self.steps) + 1}"
         outputs, several = _output_shapes(layer, [self._entry(a) for a in args.values()])
-        outs = tuple(f"{name}{'abcdefghij'[i]}" for i in range(len(outputs))) if several else (name,)
+        outs = (
+            tuple(f"{name}{'abcdefghij'[i]}" for i in range(len(outputs))) if several else (name,)
+        )
         self.steps.append(Step(outs if several else name, layer, tuple(args.values())))
         self.shapes.update(zip(outs, outputs, strict=True))
         self.unread = [n for n in self.unread if n not in args.values()] + list(outs)
@@ -149,6 +152,7 @@ def _any_layer(draw: Draw, program: Program, current: str) -> None:
         return
     if entry.domain != "real":
         from manual.activation import Sigmoid, Softplus
+
         into = {"uniform": Sigmoid(), "positive": Softplus()}.get(entry.domain)
         if into is None or (entry.domain == "uniform" and (entry.low, entry.high) != (0, 1)):
             return
