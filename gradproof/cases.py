@@ -56,7 +56,7 @@ class Case:
     def scale(self) -> float:
         """The largest input times the largest cotangent, each at least 1."""
         given = [a for a in self.arrays.values() if a is not None]
-        return _largest(given) * _largest([d for d in self.dy if d is not None])
+        return largest(given) * largest([d for d in self.dy if d is not None])
 
     @cached_property
     def digest(self) -> str:
@@ -72,7 +72,8 @@ class Case:
         return replace(self, dy=draw_dy(outputs, self.hazards[-1], self.seed))
 
 
-def _largest(arrays: Sequence[Array]) -> float:
+def largest(arrays: Sequence[Array]) -> float:
+    """The largest magnitude in the arrays, at least 1."""
     return max([1.0, *(float(np.abs(a).max()) for a in arrays if a.size)])
 
 

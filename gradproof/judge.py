@@ -74,10 +74,14 @@ def pair_up(
     grads: dict[str, Array],
     reference: dict[str, Array | None],
     found: list[Finding],
+    scale: float | None = None,
 ) -> dict[str, Comparison]:
-    """A comparison for each output and gradient; what cannot be compared goes to `found`."""
+    """A comparison for each output and gradient; what cannot be compared goes to `found`.
+
+    scale    of `Comparison`; the case's own by default
+    """
     pending: dict[str, Comparison] = {}
-    scale = case.scale
+    scale = case.scale if scale is None else scale
 
     def add(quantity: str, manual: Array, expected: Array) -> None:
         wrong = hygiene.check_form(manual, expected)

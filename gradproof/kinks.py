@@ -27,7 +27,8 @@ def jumps(
     found = {}
     for name, (low, high) in near[1].items():
         far_low, far_high = near[0][name]
-        jump = (high - low) > 0.5 * (far_high - far_low)
+        with np.errstate(invalid="ignore"):  # infinities, of which the difference is none
+            jump = (high - low) > 0.5 * (far_high - far_low)
         if jump.any():
             found[name] = np.where(jump, low, high), high
     return found

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradproof import hygiene
 from gradproof.bound import Comparison, settle
-from gradproof.cases import Case, received
+from gradproof.cases import Case, largest, received
 from gradproof.clock import Clock
 from gradproof.fill import Array, lay_out
 from gradproof.hygiene import Misconduct, Ran
@@ -155,6 +155,9 @@ def _whole(
     """Comparisons of the network's gradients, chained over the shared state and free."""
     net = case.layer
     comparisons: list[dict[str, Comparison]] = []
+    values = largest([a for given in oracle.given for a in given if a is not None])
+    slopes = largest([d for dy in oracle.cotangents for d in dy if d is not None])
+    scale = values * values * slopes  # what has underflowed is multiplied on its way
     for depth in ("chained", "free"):
         try:
             with clock("manual"), np.errstate(all="ignore"):
@@ -166,7 +169,7 @@ def _whole(
                 grads = hygiene.backward(net, ran, case.dy)
             with clock("judge"):
                 bad: list[Finding] = []
-                pending = pair_up(path, case, ran.outputs, oracle.y, grads, reference, bad)
+                pending = pair_up(path, case, ran.outputs, oracle.y, grads, reference, bad, scale)
                 if depth == "free":
                     faults = hygiene.check_gradients(net, arrays, ran, case.dy, grads)
                     bad += [fault(path, case, depth, q, t, "disagree") for q, t in faults]
