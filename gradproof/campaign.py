@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -185,7 +186,7 @@ def _all(root: Path, folder: Path, run: str, tasks: list[Task], jobs: int) -> It
         while waiting:
             ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in ready:
-                yield future.result()
+                yield _outcome(future, folder)
     except BrokenProcessPool as error:
         raise InputError(
             "a worker process was killed (out of memory?); its finished rows are kept in "
@@ -193,6 +194,21 @@ def _all(root: Path, folder: Path, run: str, tasks: list[Task], jobs: int) -> It
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _outcome(future: Future[Done], folder: Path) -> Done:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise
+    except Exception as error:
+        text = "".join(traceback.format_exception(error))
+        (folder / "crash.txt").write_text(text, encoding="utf-8")
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise InputError(
+            f"a case could not be drawn or judged: {said}; the traceback is in "
+            f"{folder / 'crash.txt'}: mend the strategy, the twin or the layer that it names"
+        ) from error
 
 
 def write_json(path: Path, content: Any) -> None:

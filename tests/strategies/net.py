@@ -51,12 +51,10 @@ class Program:
         return name
 
     def add(self, layer: Any, args: dict[str, str | None]) -> None:
-        """One more step; its outputs are named h1, h2, … (h1a, h1b, … when there are several)."""
+        """One more step; its outputs are named h1, h2, … (h1_0, h1_1, … when there are several)."""
         name = f"h{len(self.steps) + 1}"
         outputs, several = _output_shapes(layer, [self._entry(a) for a in args.values()])
-        outs = (
-            tuple(f"{name}{'abcdefghij'[i]}" for i in range(len(outputs))) if several else (name,)
-        )
+        outs = tuple(f"{name}_{i}" for i in range(len(outputs))) if several else (name,)
         self.steps.append(Step(outs if several else name, layer, tuple(args.values())))
         self.shapes.update(zip(outs, outputs, strict=True))
         self.unread = [n for n in self.unread if n not in args.values()] + list(outs)
