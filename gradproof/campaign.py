@@ -64,15 +64,16 @@ def plan(subject: Subject, options: Options) -> list[Task]:
     Raises    InputError for an unknown profile or layer
     """
     if options.profile not in PROFILES:
-        names = ", ".join(PROFILES)
-        raise InputError(f"unknown PROFILE {options.profile!r}; choose one of {names}")
+        raise InputError(
+            f"unknown PROFILE {options.profile!r}; choose one of {', '.join(PROFILES)}"
+        )
     profile = PROFILES[options.profile]
     known = {**subject.layers, **{k.__name__: k for k in subject.optimizers}}
-    for name in options.layers:
-        if name not in known:
-            raise InputError(f"unknown layer {name!r} in LAYERS; there are {', '.join(known)}")
+    unknown = [name for name in options.layers if name not in known]
+    if unknown:
+        raise InputError(f"unknown layer {unknown[0]!r} in LAYERS; there are {', '.join(known)}")
     networks = [n for n, k in subject.layers.items() if k is subject.net]
-    names = options.layers or tuple(known)
+    names: tuple[str, ...] = options.layers or tuple(known)
     tasks = []
     if not options.layers and subject.trajectories is not None:
         count = len(subject.trajectories(options.profile, options.seed))
@@ -89,7 +90,7 @@ def plan(subject: Subject, options: Options) -> list[Task]:
 
 
 def run(
-    root: Path, subject: Subject, options: Options, progress: Callable[[Done, int], None]
+    root: Path, subject: Subject, options: Options, progress: Callable[[Done], None]
 ) -> tuple[Path, dict[str, Any]]:
     """Do a whole run; returns its folder and what stands in its run.json.
 
@@ -106,7 +107,7 @@ def run(
             root, folder, about["run"], tasks, options.jobs or os.cpu_count() or 1
         ):
             done.append(finished)
-            progress(finished, len(tasks))
+            progress(finished)
     except KeyboardInterrupt:
         about["interrupted"] = True
     else:

@@ -142,7 +142,8 @@ def shapes(rule: CaseRule) -> st.SearchStrategy[Shape]:
             axes[draw(st.integers(0, rank - 1))] = 0
         return tuple(axes)
 
-    return shape()
+    made: st.SearchStrategy[Shape] = shape()
+    return made
 
 
 _AXIS = st.sampled_from((2, 3, 4, 5, 2, 3, 4, 5, 6, 1))

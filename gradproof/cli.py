@@ -107,7 +107,7 @@ def _write_report(root: Path, folder: Path, out: Path) -> list[Any]:
     return report.write(folder, root / out, sections)
 
 
-def _list(options: argparse.Namespace) -> int:
+def _list(_: argparse.Namespace) -> int:
     from gradproof import terminal
     from gradproof.subject import load_subject, project_root
 

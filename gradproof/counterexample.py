@@ -10,6 +10,7 @@ from pathlib import Path
 from gradproof.cases import Case
 from gradproof.replay import explain_culprit
 from gradproof.standalone import source
+from gradproof.steps import save_steps
 from gradproof.store import encode, save_case
 from gradproof.subject import Subject
 from gradproof.verdict import Judgement
@@ -27,7 +28,10 @@ def write(subject: Subject, judgement: Judgement, folder: Path, shrunk_from: str
     path = folder / f"{finding.kind}-{quantity}-{_digest(finding.case)}.npz"
     folder.mkdir(parents=True, exist_ok=True)
     text = explain_culprit(subject, judgement, f"gradproof replay {path}", shrunk_from)
-    save_case(path, finding.case)
+    if judgement.drawn is not None:
+        save_steps(path, judgement.drawn)
+    else:
+        save_case(path, finding.case)
     _write(path.with_suffix(".txt"), text)
     if hasattr(finding.case.layer, "forward"):
         _write(path.with_suffix(".py"), source(subject, finding, text))

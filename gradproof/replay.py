@@ -8,6 +8,7 @@ from gradproof.clock import Clock
 from gradproof.diagnose import diagnose
 from gradproof.message import describe, explain
 from gradproof.network import judge
+from gradproof.steps import judge_steps, load_steps
 from gradproof.store import load_case
 from gradproof.subject import Subject
 from gradproof.verdict import Finding, Judgement
@@ -19,8 +20,11 @@ def replay(subject: Subject, path: Path) -> tuple[Judgement, str]:
 
     Raises    InputError when the file holds no case of this subject
     """
-    case = load_case(path, subject.types)
-    judgement = judge(subject, case, Clock())
+    steps = load_steps(path, subject.types)
+    if steps is not None:
+        judgement = judge_steps(subject, steps, Clock())
+    else:
+        judgement = judge(subject, load_case(path, subject.types), Clock())
     if judgement.culprit is not None:
         return judgement, explain_culprit(subject, judgement, f"gradproof replay {path}")
     worst = max((f.figures.worst_ratio for f in judgement.findings), default=0.0)
@@ -30,7 +34,7 @@ def replay(subject: Subject, path: Path) -> tuple[Judgement, str]:
         if judgement.verdict == "agree"
         else f"is {judgement.verdict}: nothing in it could have failed"
     )
-    return judgement, f"{describe(case)}  {said}\n"
+    return judgement, f"{describe(judgement.case)}  {said}\n"
 
 
 def explain_culprit(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
 
+from gradproof import store
 from gradproof.bound import Comparison, settle
 from gradproof.cases import Case
 from gradproof.clock import Clock
@@ -59,6 +61,23 @@ class StepCase:
         return drawn
 
 
+def save_steps(path: Path, case: StepCase) -> None:
+    """Write the case, whole or not at all; its arrays are drawn again from its seed."""
+    store.write(path, {"format": store.FORMAT, "steps": store.encode(case)}, {})
+
+
+def load_steps(path: Path, types: Mapping[str, type]) -> StepCase | None:
+    """Read a case of an optimiser; None where the file holds another case.
+
+    Raises    InputError as `store.read` and `store.decode` do
+    """
+    about, _ = store.read(path)
+    if "steps" not in about:
+        return None
+    case: StepCase = store.decode(about["steps"], {**types, "StepCase": StepCase})
+    return case
+
+
 @st.composite
 def step_cases(draw: Draw, optimizers: st.SearchStrategy[Any]) -> StepCase:
     """At least three steps of an optimiser on at least two tensors."""
@@ -78,7 +97,7 @@ def judge_steps(subject: Subject, case: StepCase, clock: Clock) -> Judgement:
     """Compare parameters and state after each step; both sides start it from the reference's."""
     params = case.params()
     state: State = {}
-    judgement = Judgement(_as_case(case, params))
+    judgement = Judgement(_as_case(case, params), drawn=case)
     for step in range(len(case.scales)):
         grads = case.grads(step)
         with clock("reference"):

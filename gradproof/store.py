@@ -23,7 +23,9 @@ FORMAT = 1
 def encode(value: Any) -> Any:
     """A layer, network or option as JSON: dataclasses as {"type": name, field: value, …}."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields = {
+            f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init
+        }
         return {"type": type(value).__name__, **fields}
     if isinstance(value, (tuple, list)):
         return [encode(v) for v in value]
@@ -42,7 +44,7 @@ def decode(value: Any, types: Mapping[str, type]) -> Any:
     if not isinstance(value, dict):
         return value
     name = value.get("type")
-    if name not in types:
+    if not isinstance(name, str) or name not in types:
         raise InputError(f"{name!r} is no layer of this subject; it has {_some(types)}")
     fields = {k: decode(v, types) for k, v in value.items() if k != "type"}
     try:
@@ -65,22 +67,24 @@ def save_case(path: Path, case: Case) -> None:
         "hazards": case.hazards,
         "seed": case.seed,
     }
+    write(path, about, arrays)
+
+
+def write(path: Path, about: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+    """Write a description and its arrays, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, case=np.array(json.dumps(about)), **arrays)
     temporary.replace(path)
 
 
-def load_case(path: Path, types: Mapping[str, type]) -> Case:
-    """Read a case and check that it is whole.
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The description in a case file, and its arrays.
 
-    types     the subject's layer types, and the other dataclasses in them, by name
-
-    Raises    InputError for a file that is missing, truncated, of another version, or whose arrays
-              have a wrong shape or dtype or hold NaN
+    Raises    InputError for a file that is missing, truncated or of another version
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
         about = json.loads(str(content.pop("case")))
         version = about["format"]
@@ -88,12 +92,24 @@ def load_case(path: Path, types: Mapping[str, type]) -> Case:
         raise InputError(f"there is no case file {path}") from error
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{path} is not a whole case file ({_short(error)}); write it again with gradproof verify"
+            f"{path} is not a whole case file ({_short(error)}); have gradproof verify write it "
+            "again"
         ) from error
     if version != FORMAT:
         raise InputError(
             f"{path} is of format {version}; this gradproof reads {FORMAT}: draw the case again"
         )
+    return about, content
+
+
+def load_case(path: Path, types: Mapping[str, type]) -> Case:
+    """Read a case and check that it is whole.
+
+    types     the subject's layer types, and the other dataclasses in them, by name
+
+    Raises    InputError as `read` does, and for arrays of a wrong shape or dtype or with NaN
+    """
+    about, content = read(path)
     try:
         layer = decode(about["layer"], types)
         given = {name: content[f"arg:{name}"] for name in about["arguments"]}

@@ -21,7 +21,7 @@ _STYLES = {"agree": "green", "disagree": "bold red", "error": "bold red"}
 
 
 @contextmanager
-def progress(tasks: int) -> Iterator[Callable[[Done, int], None]]:
+def progress(tasks: int) -> Iterator[Callable[[Done], None]]:
     """A bar of finished tasks, with networks and cases so far; yields what advances it."""
     columns = (
         TextColumn("{task.description}"),
@@ -33,7 +33,7 @@ def progress(tasks: int) -> Iterator[Callable[[Done, int], None]]:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         line = bar.add_task("judging", total=tasks)
 
-        def advance(done: Done, total: int) -> None:
+        def advance(done: Done) -> None:
             seen[done.task.source] += done.examples
             text = f"{seen['network']} networks, {seen['layer'] + seen['optimizer']} cases judged"
             bar.update(line, advance=1, description=text)

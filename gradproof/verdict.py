@@ -76,12 +76,14 @@ class Judgement:
     """All findings on one case.
 
     floors   how many noise samples were needed;  kink: an input lay at a kink or tie
+    drawn    of an optimiser: the `steps.StepCase` that was judged
     """
 
     case: Case
     findings: list[Finding] = field(default_factory=list)
     floors: int = 0
     kink: bool = False
+    drawn: Any = None
 
     @property
     def verdict(self) -> str:

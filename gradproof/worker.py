@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -83,17 +83,24 @@ def run_task(root: Path, folder: Path, run: str, task: Task, shrink: bool = True
         PartFile(parts / f"agreement-{task.name}.jsonl", Agreement) as agreement,
         PartFile(parts / f"examples-{task.name}.jsonl", Example) as examples,
     ):
-        for judgement, about in judged(subject, task, shrink):
+        for judgement, about, smallest in _with_smallest(judged(subject, task, shrink)):
             example = f"{task.name}-{done.examples}"
             witness = ""
-            if about is None:  # the shrunk form of a case whose rows are written already
+            if smallest is not None:
                 from gradproof.counterexample import write
 
-                path = write(subject, judgement, folder / "witnesses", shrunk_from="")
-                done.witnesses.append(str(path.relative_to(folder)))
-                continue
+                steps = getattr(judgement.case.layer, "steps", ())
+                path = write(
+                    subject,
+                    smallest,
+                    folder / "witnesses",
+                    f"{len(steps)} layers" if len(steps) > 1 else "",
+                )
+                witness = str(path.relative_to(folder))
+                done.witnesses.append(witness)
             rows = [
-                f.row(run, example, _network_of(judgement), witness) for f in judgement.findings
+                f.row(run, example, _network_of(judgement), witness if f.failed else "")
+                for f in judgement.findings
             ]
             agreement.add(rows)
             examples.add([about.example(run, example, task.source, judgement)])
@@ -103,6 +110,19 @@ def run_task(root: Path, folder: Path, run: str, task: Task, shrink: bool = True
             verdict = verdict_of(subject, judgement)
             done.verdicts[verdict] = done.verdicts.get(verdict, 0) + 1
     return done
+
+
+def _with_smallest(
+    items: Iterable[tuple[Judgement, About | None]],
+) -> Iterator[tuple[Judgement, About, Judgement | None]]:
+    """Each drawn case, and with it the shrunk form that follows it in `items`."""
+    held: tuple[Judgement, About] | None = None
+    for judgement, about in items:
+        if held is not None:
+            yield (*held, judgement if about is None else None)
+        held = None if about is None else (judgement, about)
+    if held is not None:
+        yield (*held, None)
 
 
 def verdict_of(subject: Subject, judgement: Judgement) -> str:
@@ -191,9 +211,8 @@ def judged(
     known: set[tuple[str, str]] = set()
     batch = _Batch(subject, task, seen)
     for attempt in itertools.count():
-        before = len(seen)
         batch.draw(task.seed + 7919 * attempt, known if len(known) < MOST_FAULTS else None, shrink)
-        yield from batch.finished[: task.count - before]
+        yield from batch.finished
         if batch.target is not None:
             known.add(batch.target)
             if shrink and batch.smallest is not None:
@@ -211,7 +230,7 @@ class _Batch:
     SIZE = 10
 
     def __init__(self, subject: Subject, task: Task, seen: set[str]) -> None:
-        self._subject, self._seen = subject, seen
+        self._subject, self._seen, self._count = subject, seen, task.count
         self._strategy, self._judge = _plan(subject, task)
         self._since = perf_counter()
 
@@ -236,13 +255,13 @@ class _Batch:
             report_multiple_bugs=False,
             print_blob=False,
         )
-        body = hypothesis.given(self._strategy)(self._one)
+        body = hypothesis.given(self._strategy)(self._one)  # type: ignore[no-untyped-call]
         with suppress(Disagreement):
             hypothesis.seed(seed)(chosen(body))()
 
     def _one(self, case: Any) -> None:
         if self.target is None:
-            if case.digest in self._seen:
+            if case.digest in self._seen or len(self._seen) >= self._count:
                 return
             self._seen.add(case.digest)
         clock = Clock()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -44,13 +43,14 @@ class Layer:
 
         Raises    TypeError when `forward` does not take that many
         """
-        return dict(_kinds_of(type(self).forward, count))
+        kind: Any = type(self)
+        return dict(_kinds_of(kind, count))
 
 
 @cache
-def _kinds_of(forward: Callable[..., Any], count: int) -> tuple[tuple[str, str], ...]:
-    hints = get_type_hints(forward, include_extras=True)
-    parameters = list(inspect.signature(forward).parameters.values())[1:]
+def _kinds_of(layer: Any, count: int) -> tuple[tuple[str, str], ...]:
+    hints = get_type_hints(layer.forward, include_extras=True)
+    parameters = list(inspect.signature(layer.forward).parameters.values())[1:]
     named: list[tuple[str, str]] = []
     required = 0
     for parameter in parameters:
@@ -62,7 +62,7 @@ def _kinds_of(forward: Callable[..., Any], count: int) -> tuple[tuple[str, str],
             required += parameter.default is parameter.empty
     if not required <= count <= len(named):
         names = ", ".join(parameter.name for parameter in parameters)
-        raise TypeError(f"{forward.__qualname__}({names}) does not take {count} arrays")
+        raise TypeError(f"{layer.__name__}.forward({names}) does not take {count} arrays")
     return tuple(named[:count])
 
 
