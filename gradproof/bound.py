@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +23,13 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 C = 16.0
 """Errors of up to C noise floors are rounding; see docs/decisions."""
+
+
+@cache
+def _limits(dtype: Any) -> tuple[float, float]:
+    """Unit roundoff and the smallest normal number."""
+    info = np.finfo(dtype)
+    return float(info.eps) / 2, float(info.smallest_normal)
 
 
 class Comparison:
@@ -36,14 +44,14 @@ class Comparison:
         self.samples = 0
         if self.exact:
             return
-        info = np.finfo(reference.dtype)
+        roundoff, normal = _limits(reference.dtype)
         with np.errstate(all="ignore"):
             error = np.abs(manual - reference)
             # Equal infinities, and NaN on both sides, are no difference.
             same = (manual == reference) | (np.isnan(manual) & np.isnan(reference))
             error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
-            self._least = float(info.smallest_normal) * scale
-            floor = np.abs(reference) * (info.eps / 2) + self._least
+            self._least = normal * scale
+            floor = np.abs(reference) * roundoff + self._least
             self.floor = np.where(np.isnan(floor), 0.0, floor)
         self.error = error
 
@@ -110,7 +118,7 @@ def figures(c: Comparison) -> Figures:
         at = int(np.abs(r).argmax()) if nonzero else 0
         value = float(r.flat[at])
         index = tuple(int(i) for i in np.unravel_index(at, r.shape))
-        bound = C * (abs(value) * float(np.finfo(r.dtype).eps) / 2)
+        bound = C * abs(value) * _limits(r.dtype)[0]
         one = 1.0 if nonzero else np.nan
         why = "" if nonzero else "all zero"
         return Figures(0.0, 0.0, 0.0, index, value, value, bound, 0, one, one, why)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradproof.cases import Case, make_case, received, shapes
+from gradproof.cases import Case, draw_shape, make_case, received
 from gradproof.fill import LAYOUTS
 from gradproof.spec import CaseRule, Draw
 from manual.layer import Layer
@@ -59,7 +59,7 @@ def test_backward_is_the_forward_s_derivative(kind: type[Layer], data: st.DataOb
 @st.composite
 def smooth_cases(draw: Draw, rule: CaseRule) -> Case:
     """Cases of normal numbers: never at a kink, where a derivative is a matter of convention."""
-    spec = rule.rule(draw, draw(shapes(rule)))
+    spec = rule.rule(draw, draw_shape(draw, rule))
     dtype, layout = draw(st.sampled_from(["float64", "float32"])), draw(st.sampled_from(LAYOUTS))
     return make_case(spec, dtype, ("normal",) * 3, layout, draw(st.integers(0, 2**32 - 1)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -38,11 +39,9 @@ class Program:
 
     def sensible(self, length: int) -> bool:
         """Whether nothing grew too large or empty, and a single number comes only at the end."""
-        counts = [int(np.prod(shape)) for shape in self.shapes.values()]
-        single = any(n == 1 for n in counts[:-1]) and len(counts) > 2
-        return (
-            len(self.steps) <= length and min(counts) > 0 and max(counts) <= LARGEST and not single
-        )
+        sizes = [prod(shape) for shape in self.shapes.values()]
+        early = len(self.steps) < length and sizes[-1] == 1
+        return len(self.steps) <= length and min(sizes) > 0 and max(sizes) <= LARGEST and not early
 
     def input(self, name: str, entry: Entry, kind: str) -> str:
         self.inputs[name] = entry
@@ -90,7 +89,7 @@ def net(draw: Draw, x: Shape) -> Spec:
     program.shapes[program.input("x", real(*x), "real")] = x
     program.unread = ["x"]
     length = draw(st.integers(1, MOST_STEPS))
-    for _ in range(4 * length):
+    for _ in range(3 * length):
         before = program.copy()
         draw(st.sampled_from(_MOVES))(draw, program, program.unread[-1])
         while len(program.unread) > 1:
