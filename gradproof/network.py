@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ def judge_network(subject: Subject, case: Case, clock: Clock, path: str = "") ->
         for depth, comparisons in (("chained", chained), ("free", free)):
             for quantity, comparison in comparisons.items():
                 found.append(settled(path, case, depth, quantity, comparison))
-        if all(_finite(given) for given in oracle.given):
+        if all(_finite(arrays) for arrays in (*oracle.given, *oracle.cotangents)):
             judgement.kink = _explain_free(subject, case, arrays, found, clock)
         else:
             _void([f for f in found if f.depth != "isolated"])
@@ -96,21 +96,21 @@ def _isolated(
         if not all(c.within() for c in pending.values()):
             floors = measure(pending, _alone(subject, alone), smooth_names(alone))
         found += [settled(name, alone, "isolated", q, c) for q, c in pending.items()]
-        if not _finite(oracle.given[i]):
+        if not _finite((*oracle.given[i], *alone.dy)):
             _void(found)
         elif any(f.failed for f in found):
             found = _look_closer(subject, alone, name, found, clock)
     return found, ran.saved, floors
 
 
-def _finite(arrays: list[Array | None]) -> bool:
+def _finite(arrays: Iterable[Array | None]) -> bool:
     return all(a is None or bool(np.isfinite(a).all()) for a in arrays)
 
 
 def _void(found: list[Finding]) -> None:
     """Values have overflowed: there is no derivative that the two sides could agree on."""
     for f in found:
-        f.verdict, f.cause = "vacuous", "an input is not finite"
+        f.verdict, f.cause = "vacuous", "an input or cotangent is not finite"
 
 
 def _read_only(arrays: Any) -> list[Array | None]:
