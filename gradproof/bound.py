@@ -42,18 +42,22 @@ class Comparison:
         self.manual, self.reference = manual, reference
         self.exact = bool(np.array_equal(manual, reference))
         self.samples = 0
+        self._roundoff, normal = _limits(reference.dtype)
+        self._least = normal * scale
         if self.exact:
             return
-        roundoff, normal = _limits(reference.dtype)
         with np.errstate(all="ignore"):
             error = np.abs(manual - reference)
             # Equal infinities, and NaN on both sides, are no difference.
             same = (manual == reference) | (np.isnan(manual) & np.isnan(reference))
             error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
-            self._least = normal * scale
-            floor = np.abs(reference) * roundoff + self._least
-            self.floor = np.where(np.isnan(floor), 0.0, floor)
+        self.floor = self._first_floor()
         self.error = error
+
+    def _first_floor(self) -> Array:
+        with np.errstate(all="ignore"):
+            floor = np.abs(self.reference) * self._roundoff + self._least
+        return np.where(np.isnan(floor), 0.0, floor)
 
     def add(self, disturbed: Array, undisturbed: Array) -> None:
         """One more sample of the noise. A sample that is not finite says that anything may be."""
@@ -66,8 +70,9 @@ class Comparison:
 
     @property
     def bound(self) -> Array:
+        floor = self._first_floor() if self.exact else self.floor
         with np.errstate(over="ignore"):
-            return np.asarray(C * self.floor)
+            return np.asarray(C * floor)
 
     def within(self) -> bool:
         return self.exact or bool(np.all(self.error <= self.bound))

@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import multiprocessing
 import os
+import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, TypeAlias
 
 from gradproof.environment import environment
 from gradproof.errors import InputError
 from gradproof.subject import Subject
-from gradproof.worker import Done, Task, run_task
+from gradproof.worker import Done, Task, end_with_parent, run_task
 
 SHARD = 200
 """Networks in one task."""
+Progress: TypeAlias = Callable[[int], AbstractContextManager[Callable[[Done], None]]]
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Profile:
-    """How much a run does: networks; cases of each layer and optimiser; training steps."""
+    """How much a run does.
+
+    networks     to draw;  cases: of each layer and optimiser;  steps: of training
+    sensitivity  cases of each layer and dtype in which ever smaller errors are planted
+    """
 
     networks: int
     cases: int
     steps: int
+    sensitivity: int
 
 
 PROFILES = {
-    "quick": Profile(networks=300, cases=20, steps=40),
-    "default": Profile(networks=2400, cases=100, steps=200),
-    "deep": Profile(networks=20000, cases=500, steps=200),
+    "quick": Profile(networks=300, cases=20, steps=40, sensitivity=2),
+    "default": Profile(networks=2400, cases=100, steps=200, sensitivity=6),
+    "deep": Profile(networks=20000, cases=300, steps=200, sensitivity=12),
 }
 
 
@@ -71,7 +81,11 @@ def plan(subject: Subject, options: Options) -> list[Task]:
     known = {**subject.layers, **{k.__name__: k for k in subject.optimizers}}
     unknown = [name for name in options.layers if name not in known]
     if unknown:
-        raise InputError(f"unknown layer {unknown[0]!r} in LAYERS; there are {', '.join(known)}")
+        near = difflib.get_close_matches(unknown[0], known, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise InputError(
+            f"unknown layer {unknown[0]!r} in LAYERS; {meant}there are {', '.join(known)}"
+        )
     networks = [n for n, k in subject.layers.items() if k is subject.net]
     names: tuple[str, ...] = options.layers or tuple(known)
     tasks = []
@@ -86,13 +100,17 @@ def plan(subject: Subject, options: Options) -> list[Task]:
     for name in (n for n in names if n not in networks):
         source = "layer" if name in subject.layers else "optimizer"
         tasks.append(Task(source, name, profile.cases, options.seed))
+        if source == "layer":
+            tasks.append(Task("sensitivity", name, profile.sensitivity, options.seed))
     return tasks
 
 
 def run(
-    root: Path, subject: Subject, options: Options, progress: Callable[[Done], None]
+    root: Path, subject: Subject, options: Options, progress: Progress
 ) -> tuple[Path, dict[str, Any]]:
     """Do a whole run; returns its folder and what stands in its run.json.
+
+    progress    progress(number of tasks) is a context in which each finished task is announced
 
     Raises    InputError when it cannot begin
     """
@@ -102,12 +120,12 @@ def run(
     folder, about = _begin(root, options, subject.conventions)
     done: list[Done] = []
     started = time.monotonic()
+    jobs = options.jobs or os.cpu_count() or 1
     try:
-        for finished in _all(
-            root, folder, about["run"], tasks, options.jobs or os.cpu_count() or 1
-        ):
-            done.append(finished)
-            progress(finished)
+        with progress(len(tasks)) as announce:
+            for finished in _all(root, folder, about["run"], tasks, jobs):
+                done.append(finished)
+                announce(finished)
     except KeyboardInterrupt:
         about["interrupted"] = True
     else:
@@ -142,6 +160,11 @@ def summarise(done: list[Done]) -> dict[str, Any]:
         },
         "witnesses": sorted(w for d in done for w in d.witnesses),
         "accuracy": [a for d in done for a in d.extra.get("accuracy", [])],
+        "sensitivity": {
+            layer: errors
+            for d in sorted(done, key=lambda d: d.task.name)
+            for layer, errors in d.extra.get("sensitivity", {}).items()
+        },
     }
 
 
@@ -150,17 +173,10 @@ def _begin(
 ) -> tuple[Path, dict[str, Any]]:
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
     folder = root / options.runs / name
-    try:
-        (folder / "parts").mkdir(parents=True)
-        (folder / "witnesses").mkdir()
-        (root / options.out).parent.mkdir(parents=True, exist_ok=True)
-        if not os.access((root / options.out).parent, os.W_OK):
-            raise PermissionError(f"{(root / options.out).parent} is read-only")
-    except OSError as error:
-        raise InputError(
-            f"the report folder cannot be written: {error}; make it writable or choose another "
-            "with --out"
-        ) from error
+    _try_writing(root / options.out, ", or choose another one with --out")
+    _try_writing(root / options.runs)
+    (folder / "parts").mkdir(parents=True)
+    (folder / "witnesses").mkdir()
     about = {
         "run": name,
         "started": _now(),
@@ -176,13 +192,29 @@ def _begin(
     return folder, about
 
 
+def _try_writing(folder: Path, otherwise: str = "") -> None:
+    """Say now, not after hours of judging, that nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written to ({error.strerror}); make it a folder that can"
+            f"{otherwise}"
+        ) from error
+
+
 def _all(root: Path, folder: Path, run: str, tasks: list[Task], jobs: int) -> Iterator[Done]:
     """Every task's outcome as it comes. Workers are spawned: torch does not survive a fork."""
     for name in THREADS:
         os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)) or 1, mp_context=context)
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)) or 1, context, initializer=end_with_parent)
+    # Workers inherit that Ctrl-C is ignored: this process hears it too, and ends them below.
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
     waiting: set[Future[Done]] = {pool.submit(run_task, root, folder, run, t) for t in tasks}
+    signal.signal(signal.SIGINT, heard)
     try:
         while waiting:
             ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -195,6 +227,9 @@ def _all(root: Path, folder: Path, run: str, tasks: list[Task], jobs: int) -> It
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+        if waiting:
+            for worker in multiprocessing.active_children():
+                worker.terminate()
 
 
 def _outcome(future: Future[Done], folder: Path) -> Done:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from gradproof.errors import InputError
 
@@ -28,11 +29,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    except KeyboardInterrupt:
+        print("gradproof: interrupted", file=sys.stderr)
+        return 2
+    except Exception:  # noqa: BLE001  (Python would exit with 1, and a crash is no disagreement)
+        traceback.print_exc()
+        return 2
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"gradproof: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gradproof", description=__doc__)
+    parser = _Parser(prog="gradproof", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
     verify = commands.add_parser("verify", help="draw networks, run both sides, judge, report")
@@ -70,6 +84,11 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """Names between commas, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text else ()
+
+
 def _verify(options: argparse.Namespace) -> int:
     from gradproof import campaign, terminal
     from gradproof.subject import load_subject, project_root
@@ -80,13 +99,11 @@ def _verify(options: argparse.Namespace) -> int:
         options.profile,
         options.examples,
         options.seed,
-        tuple(name for name in options.layers.split(",") if name),
+        _names(options.layers),
         options.jobs,
         options.out,
     )
-    tasks = campaign.plan(subject, chosen)
-    with terminal.progress(len(tasks)) as advance:
-        folder, about = campaign.run(root, subject, chosen, advance)
+    folder, about = campaign.run(root, subject, chosen, terminal.progress)
     layers = _write_report(root, folder, options.out)
     terminal.show(folder, about, layers, options.out)
     if about.get("interrupted"):

@@ -48,7 +48,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
     with clock("judge"):
         pending = pair_up("", case, ran.outputs, oracle.y, grads, reference, found)
         judgement.floors = measure(pending, oracle, list(reference))
-        conduct = hygiene.check_gradients(case.layer, arrays, ran, case.dy, grads)
+        conduct = hygiene.check_gradients(case.layer, arrays, ran, case.dy, grads, pending)
         try:
             faults = dict(conduct)
         except Misconduct as error:

@@ -38,18 +38,24 @@ GROSS = 1e-9
 _METHODS = ("forward", "backward")
 
 
-class Kept(tuple[Any, ...]):
-    """What a mutant's forward saves: the layer's own tuple, which knows its arguments as well."""
+@dataclass(frozen=True)
+class Kept:
+    """What a mutant's forward saves: the layer's own tuple, and its arguments."""
 
+    saved: Any
     arguments: tuple[Array | None, ...]
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call of `backward`: what it was given, what it rightly returned, the right methods."""
+    """A call of `backward`: what it was given, what it rightly returned, the right methods.
+
+    arguments    of the forward before it; () for a network whose steps were run one by one
+    """
 
     layer: Any
-    saved: Kept
+    arguments: tuple[Array | None, ...]
+    saved: Any
     dy: Any
     grads: Grads
     forward: Callable[..., tuple[Any, Any]]
@@ -82,14 +88,15 @@ def planted(kind: type, mutation: Mutation) -> Iterator[None]:
     @wraps(forward)
     def forward_and_keep(self: Any, *args: Any) -> tuple[Any, Kept]:
         y, saved = forward(self, *args)
-        kept = Kept(saved)
-        kept.arguments = args
-        return y, kept
+        return y, Kept(saved, args)
 
     @wraps(backward)
-    def wrong(self: Any, saved: Kept, dy: Any) -> Grads:
-        grads = backward(self, saved, dy)
-        changed = mutation.change(Call(self, saved, dy, grads, forward, backward))
+    def wrong(self: Any, kept: Any, dy: Any, *further: Any) -> Grads:
+        if not isinstance(kept, Kept):
+            kept = Kept(kept, ())
+        grads = backward(self, kept.saved, dy, *further)
+        call = Call(self, kept.arguments, kept.saved, dy, grads, forward, backward)
+        changed = mutation.change(call)
         return {n: g if g is grads.get(n) else np.array(g) for n, g in changed.items()}
 
     right.forward, right.backward = forward_and_keep, wrong
@@ -195,7 +202,8 @@ def mutations(cases: Sequence[Case]) -> list[Mutation]:
     names = list(dict.fromkeys(n for case in cases for n in gradients(case)))
     single = {"sign": _sign, "slip": _slip, "zeroed": _zeroed, "unsummed": _unsummed}
     found = [Mutation(m, (n,), partial(f, n)) for n in names for m, f in single.items()]
-    found += [Mutation("swapped", pair, partial(_swapped, *pair)) for pair in combinations(names, 2)]
+    pairs = combinations(names, 2)
+    found += [Mutation("swapped", pair, partial(_swapped, *pair)) for pair in pairs]
     return found + [Mutation(f"kink {way}", (), partial(_kink, way)) for way in _WAYS]
 
 
@@ -237,12 +245,12 @@ def _unsummed(name: str, call: Call) -> Grads:
     return grads
 
 
-_WAYS: dict[str, Callable[[Array], Any]] = {
-    "up": np.ones_like,
-    "down": lambda a: -np.ones_like(a),
-    "apart": lambda a: np.random.default_rng(a.size).choice([-1.0, 1.0], a.shape).astype(a.dtype),
+_WAYS: dict[str, Callable[[int, Array], Any]] = {
+    "up": lambda _, a: np.ones_like(a),
+    "down": lambda _, a: -np.ones_like(a),
+    "apart": lambda i, a: np.random.default_rng(i).choice([-1.0, 1.0], a.shape).astype(a.dtype),
 }
-"""Ways to move inputs off a kink; ties need to be moved apart."""
+"""Signs of the ways to move argument i off a kink; entries that tie need to be moved apart."""
 
 
 def _kink(way: str, call: Call) -> Grads:
@@ -251,21 +259,28 @@ def _kink(way: str, call: Call) -> Grads:
     grads = dict(call.grads)
     if near is None or further is None:
         return grads
+    cotangents = call.dy if isinstance(call.dy, tuple) else (call.dy,)
+    cancelled = max(_largest(d) for d in cotangents if d is not None) * 1e-12
     for n, g in grads.items():
         jump = np.abs(near[n] - g)
         stays = np.abs(further[n] - near[n]) <= 1e-3 * jump
-        at = stays & (jump > SLIP * np.abs(g).max(initial=0.0))
+        at = stays & (jump > max(SLIP * _largest(g), cancelled))
         grads[n] = np.where(at, near[n], g)
     return grads
 
 
-def _moved(call: Call, signs: Callable[[Array], Any], ulps: int) -> Grads | None:
+def _largest(a: Array) -> float:
+    return float(np.abs(a).max(initial=0.0))
+
+
+def _moved(call: Call, signs: Callable[[int, Array], Any], ulps: int) -> Grads | None:
     """The gradients at inputs moved by so many ulps, or None outside of the layer's domain."""
-    arguments = call.saved.arguments
-    kinds = call.layer.argument_kinds(len(arguments)).values()
+    kinds = call.layer.argument_kinds(len(call.arguments)).values()
     moved = [
-        a if a is None or kind != "real" else np.asarray(a + ulps * signs(a) * np.spacing(np.abs(a)))
-        for a, kind in zip(arguments, kinds, strict=True)
+        a
+        if a is None or kind != "real"
+        else np.asarray(a + ulps * signs(i, a) * np.spacing(np.abs(a)))
+        for i, (a, kind) in enumerate(zip(call.arguments, kinds, strict=True))
     ]
     try:
         return call.backward(call.layer, call.forward(call.layer, *moved)[1], call.dy)

@@ -171,7 +171,7 @@ def _whole(
                 bad: list[Finding] = []
                 pending = pair_up(path, case, ran.outputs, oracle.y, grads, reference, bad, scale)
                 if depth == "free":
-                    faults = hygiene.check_gradients(net, arrays, ran, case.dy, grads)
+                    faults = hygiene.check_gradients(net, arrays, ran, case.dy, grads, pending)
                     bad += [fault(path, case, depth, q, t, "disagree") for q, t in faults]
                 else:
                     pending = {q: c for q, c in pending.items() if q in reference}
@@ -244,7 +244,7 @@ def _right_at_own_state(
         }
         for i in reversed(range(len(net.steps))):
             step = net.steps[i]
-            dy = tuple(arrived.get(name) for name in step.outs)
+            dy = tuple(_read_only(arrived.get(name) for name in step.outs))
             if all(d is None for d in dy):
                 continue
             kinds = step.layer.argument_kinds(len(step.args))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from gradproof.cases import Case
 from gradproof.clock import Clock
 from gradproof.diagnose import diagnose
 from gradproof.message import describe, explain
@@ -24,7 +26,8 @@ def replay(subject: Subject, path: Path) -> tuple[Judgement, str]:
     if steps is not None:
         judgement = judge_steps(subject, steps, Clock())
     else:
-        judgement = judge(subject, load_case(path, subject.types), Clock())
+        case = load_case(path, subject.types, lambda case: _refused(subject, case))
+        judgement = judge(subject, case, Clock())
     if judgement.culprit is not None:
         return judgement, explain_culprit(subject, judgement, f"gradproof replay {path}")
     worst = max((f.figures.worst_ratio for f in judgement.findings), default=0.0)
@@ -35,6 +38,23 @@ def replay(subject: Subject, path: Path) -> tuple[Judgement, str]:
         else f"is {judgement.verdict}: nothing in it could have failed"
     )
     return judgement, f"{describe(judgement.case)}  {said}\n"
+
+
+def _refused(subject: Subject, case: Case) -> str:
+    """Why the reference cannot take a case, in one line; "" if it can."""
+    from gradproof.oracle import Oracle
+
+    def function(*tensors: Any) -> Any:
+        return subject.twin(case.layer, *tensors)
+
+    try:
+        y = Oracle(function, list(case.arrays.values()), case.smooth).y
+    except Exception as error:  # noqa: BLE001  (whatever it raises, the arrays do not fit)
+        return " ".join(f"{type(error).__name__}: {error}".split())
+    fits = len(y) == len(case.dy) and all(
+        d is None or d.shape == out.shape for d, out in zip(case.dy, y, strict=True)
+    )
+    return "" if fits else "dy does not have the shapes of y"
 
 
 def explain_culprit(

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def decode(value: Any, types: Mapping[str, type]) -> Any:
     fields = {k: decode(v, types) for k, v in value.items() if k != "type"}
     try:
         return types[name](**fields)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{name} cannot be made: {error}") from error
 
 
@@ -66,6 +66,7 @@ def save_case(path: Path, case: Case) -> None:
         "layout": case.layout,
         "hazards": case.hazards,
         "seed": case.seed,
+        "nan": any(d.dtype.kind == "f" and bool(np.isnan(d).any()) for d in arrays.values()),
     }
     write(path, about, arrays)
 
@@ -102,22 +103,29 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     return about, content
 
 
-def load_case(path: Path, types: Mapping[str, type]) -> Case:
+def load_case(
+    path: Path, types: Mapping[str, type], refused: Callable[[Case], str] | None = None
+) -> Case:
     """Read a case and check that it is whole.
 
     types     the subject's layer types, and the other dataclasses in them, by name
+    refused   why the reference cannot take a case, or "": if it can, the layer should be able to
 
-    Raises    InputError as `read` does, and for arrays of a wrong shape or dtype or with NaN
+    Raises    InputError as `read` does, and for arrays of a wrong shape or dtype, or with NaN that
+              was not there when the case was written (a drawn case has none, but a value inside a
+              network may overflow)
     """
     about, content = read(path)
     try:
         layer = decode(about["layer"], types)
         given = {name: content[f"arg:{name}"] for name in about["arguments"]}
         dy = tuple(content.get(f"dy:{i}") for i in range(about["outputs"]))
-        dtype, layout, seed = about["dtype"], about["layout"], int(about["seed"])
-        hazards = tuple(about["hazards"])
+        dtype, layout, seed = np.dtype(about["dtype"]).name, about["layout"], int(about["seed"])
+        hazards = tuple(map(str, about["hazards"]))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} lacks {error}; write it again with gradproof verify") from error
+    if not hasattr(layer, "forward"):
+        raise InputError(f"{path} holds a {type(layer).__name__}, which is no layer")
     try:
         kinds = arguments(layer, list(given))
     except ValueError as error:
@@ -125,19 +133,23 @@ def load_case(path: Path, types: Mapping[str, type]) -> Case:
     arrays = {name: given.get(name) for name in kinds}
     for name, array in arrays.items():
         if array is not None:
-            _check(path, name, array, "int64" if kinds[name] == "index" else dtype)
+            _check(path, name, array, "int64" if kinds[name] == "index" else dtype, about)
     for i, d in enumerate(dy):
         if d is not None:
-            _check(path, f"dy {i}", d, dtype)
+            _check(path, f"dy {i}", d, dtype, about)
     case = Case(layer, arrays, kinds, dtype, layout, hazards, seed, dy)
-    _check_fit(path, case)
+    reason = None if refused is None else refused(case)
+    if reason != "":
+        _check_fit(path, case)
+    if reason:
+        raise InputError(f"{path}: the reference cannot take it: {reason}")
     return case
 
 
-def _check(path: Path, name: str, array: Array, dtype: str) -> None:
+def _check(path: Path, name: str, array: Array, dtype: str, about: Mapping[str, Any]) -> None:
     if array.dtype != dtype:
         raise InputError(f"{path}: {name} has dtype {array.dtype}; it should be {dtype}")
-    if array.dtype.kind == "f" and np.isnan(array).any():
+    if array.dtype.kind == "f" and not about.get("nan") and np.isnan(array).any():
         raise InputError(f"{path}: {name} holds NaN; give it numbers")
 
 
@@ -146,15 +158,15 @@ def _check_fit(path: Path, case: Case) -> None:
     try:
         with np.errstate(all="ignore"):
             y, _ = case.layer.forward(*case.arrays.values())
-    except (ValueError, IndexError, TypeError) as error:
+    except Exception as error:
         shapes = ", ".join(f"{n} {a.shape}" for n, a in case.arrays.items() if a is not None)
         raise InputError(f"{path}: {case.kind} cannot take {shapes}: {_short(error)}") from error
     outputs = y if isinstance(y, tuple) else (y,)
-    for i, d in enumerate(case.dy):
-        if i >= len(outputs) or (d is not None and d.shape != outputs[i].shape):
-            have = None if d is None else d.shape
-            want = outputs[i].shape if i < len(outputs) else "absent"
-            raise InputError(f"{path}: dy {i} has shape {have}; y has {want}")
+    if case.dy and len(case.dy) != len(outputs):
+        raise InputError(f"{path} has dy for {len(case.dy)} outputs; there are {len(outputs)}")
+    for i, (d, out) in enumerate(zip(case.dy, outputs, strict=False)):
+        if d is not None and d.shape != out.shape:
+            raise InputError(f"{path}: dy {i} has shape {d.shape}; y has {out.shape}")
 
 
 def _short(error: BaseException) -> str:

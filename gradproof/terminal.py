@@ -29,7 +29,7 @@ def progress(tasks: int) -> Iterator[Callable[[Done], None]]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    seen = {"network": 0, "layer": 0, "optimizer": 0, "trajectory": 0}
+    seen = {"network": 0, "layer": 0, "optimizer": 0, "trajectory": 0, "sensitivity": 0}
     with Progress(*columns, console=Console(stderr=True)) as bar:
         line = bar.add_task("judging", total=tasks)
 

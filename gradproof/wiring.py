@@ -24,8 +24,8 @@ Meet = Callable[[Array, Array], Any]
 def wirings() -> list[Mutation]:
     """Every mutation of a network's wiring."""
     meets: dict[str, Meet] = {
-        "overwritten": lambda before, new: new,
-        "dropped": lambda before, new: before,
+        "overwritten": lambda _, new: new,
+        "dropped": lambda before, _: before,
         "doubled": lambda before, new: before + 2 * new,
     }
     found = [Mutation(name, (), partial(_backward, meet=meet)) for name, meet in meets.items()]
@@ -38,9 +38,9 @@ def _backward(
 ) -> Grads:
     """A network's gradients; `meet` says what becomes of two cotangents of one value."""
     net = call.layer
-    dy = call.dy if isinstance(call.dy, tuple) else (call.dy,)
-    last = net.steps[-1].outs
-    arrived: Grads = {n: d for n, d in zip(last, dy, strict=True) if d is not None}
+    given_dy = call.dy if isinstance(call.dy, tuple) else (call.dy,)
+    pairs = zip(net.steps[-1].outs, given_dy, strict=True)
+    arrived: Grads = {name: d for name, d in pairs if d is not None}
     order = list(reversed(range(len(net.steps))))
     if hasty:
         _hurry(net, order)
@@ -49,7 +49,8 @@ def _backward(
         parts = tuple(arrived.pop(name, None) for name in step.outs)
         if all(part is None for part in parts):
             continue
-        given = step.layer.backward(call.saved[i], parts if isinstance(step.out, tuple) else parts[0])
+        dy = parts if isinstance(step.out, tuple) else parts[0]
+        given = step.layer.backward(call.saved[i], dy)
         if exchange:
             _exchange(given)
         for own, name in step.slots:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,7 +28,7 @@ MOST_FAULTS = 5
 class Task:
     """A share of a run. Its rows depend on nothing but its fields.
 
-    source   layer | network | optimizer | trajectory
+    source   layer | network | optimizer | trajectory | sensitivity
     target   the layer's or optimiser's name; the trajectory's number
     count    cases to draw
     """
@@ -61,6 +64,18 @@ class Disagreement(AssertionError):
     """Raised for Hypothesis, which then looks for a smaller case of the same disagreement."""
 
 
+def end_with_parent() -> None:
+    """Have this worker process end when the one that started it does, killed or not."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @cache
 def subject_at(root: Path) -> Subject:
     """The subject, loaded once in each process."""
@@ -77,6 +92,11 @@ def run_task(root: Path, folder: Path, run: str, task: Task, shrink: bool = True
         from gradproof.training import record
 
         return Done(task, **record(subject, folder, run, int(task.target), task.count, task.seed))
+    if task.source == "sensitivity":
+        from gradproof.sensitivity import sensitivity
+
+        errors = sensitivity(subject, subject.layers[task.target], task.count, task.seed)
+        return Done(task, extra={"sensitivity": {task.target: errors}})
     done = Done(task)
     parts = folder / "parts"
     with (

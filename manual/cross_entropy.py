@@ -37,29 +37,36 @@ class CrossEntropyLoss(Layer):
         hot, valid = _one_hot(target, x, self.ignore_index)
         logp, p = _log_softmax(x, axis)
         # Not hot * logp: a class ruled out by a logit of −∞ must leave the others alone.
-        terms = np.where(hot, logp, 0)
-        if self.label_smoothing:
-            even = self.label_smoothing / x.shape[axis]
-            logp = np.where(_facing(valid, axis), logp, 0)
-            terms = (1 - self.label_smoothing) * terms + even * logp
-        if weight is not None:
-            weight = _along(weight, x)
-            terms = weight * terms
-        loss = -np.add.reduce(terms, axis=axis)
+        if weight is None and not self.label_smoothing:
+            loss = -np.add.reduce(logp, axis=axis, where=hot)
+        else:
+            terms = np.where(hot, logp, 0)
+            if self.label_smoothing:
+                even = self.label_smoothing / x.shape[axis]
+                logp = np.where(_facing(valid, axis), logp, 0)
+                terms = (1 - self.label_smoothing) * terms + even * logp
+            if weight is not None:
+                weight = _along(weight, x)
+                terms = weight * terms
+            loss = -np.add.reduce(terms, axis=axis)
         total = _total(hot, valid, weight)
         return reduce_loss(loss, self.reduction, total), (p, hot, valid, weight, total)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         p, hot, valid, weight, total = saved
         axis = _class_axis(p)
-        q = hot.astype(dy.dtype)
-        if self.label_smoothing:
-            q = (1 - self.label_smoothing) * q + self.label_smoothing / p.shape[axis]
-        if weight is not None:
-            q = weight * q
         g = np.where(valid, spread(dy, self.reduction, total), 0)
-        slope = p * np.add.reduce(q, axis=axis, keepdims=True) - q
-        return {"x": _facing(g, axis) * slope}
+        if weight is None and not self.label_smoothing:
+            slope = p - hot  # Σ_c q is 1
+        else:
+            q = hot.astype(dy.dtype)
+            if self.label_smoothing:
+                q = (1 - self.label_smoothing) * q + self.label_smoothing / p.shape[axis]
+            if weight is not None:
+                q = weight * q
+            slope = p * np.add.reduce(q, axis=axis, keepdims=True) - q
+        slope *= _facing(g, axis)
+        return {"x": slope}
 
 
 @dataclass(frozen=True)
@@ -168,10 +175,12 @@ def _along(weight: Array, x: Array) -> Array:
 
 def _log_softmax(x: Array, axis: int) -> tuple[Array, Array]:
     """log softmax and softmax along `axis`; the greatest logit is taken off, so e never grows."""
-    shifted = x - np.maximum.reduce(x.real, axis=axis, keepdims=True)
-    e = np.exp(shifted)
-    z = np.add.reduce(e, axis=axis, keepdims=True)
-    return shifted - np.log(z), e / z
+    logp = x - np.maximum.reduce(x.real, axis=axis, keepdims=True)
+    p = np.exp(logp)
+    z = np.add.reduce(p, axis=axis, keepdims=True)
+    logp -= np.log(z)
+    p /= z
+    return logp, p
 
 
 def _one_hot(target: Array, x: Array, ignore_index: int) -> tuple[Array, Array]:
@@ -182,7 +191,8 @@ def _one_hot(target: Array, x: Array, ignore_index: int) -> tuple[Array, Array]:
         raise ValueError(f"x of shape {x.shape} does not take a target of shape {target.shape}")
     valid = np.asarray(target != ignore_index)
     hot = _facing(target, axis) == _along(np.arange(classes), x)
-    hot &= _facing(valid, axis)
+    if 0 <= ignore_index < classes:
+        hot &= _facing(valid, axis)
     if np.count_nonzero(hot) != np.count_nonzero(valid):
         raise IndexError(f"a target is neither a class 0 … {classes - 1} nor {ignore_index}")
     return hot, valid

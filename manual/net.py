@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,6 +40,9 @@ class NetError(ValueError):
 class Net(Layer):
     """A program of steps, run in order; its last step's output is y.
 
+    Inputs named in `constants`, such as the data in training, have no gradient, and what leads to
+    them alone is not computed.
+
     Shapes    whatever its steps ask for; arguments are `inputs`, in that order
     Backward  steps in reverse; a name used twice has its cotangents summed, out of place
     Source    reverse accumulation: Griewank & Walther, Evaluating Derivatives (2008), §3.2
@@ -46,10 +51,14 @@ class Net(Layer):
 
     inputs: tuple[str, ...]
     steps: tuple[Step, ...]
+    constants: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.steps:
             raise NetError("a network needs at least one step")
+        for name in self.constants:
+            if name not in self.inputs:
+                raise NetError(f"{name!r} is a constant, but no input has that name")
         known: set[str] = set()
         unread: dict[str, str] = {}
         for name in self.inputs:
@@ -70,12 +79,13 @@ class Net(Layer):
 
     @cached_property
     def kinds(self) -> dict[str, str]:
-        """The kind of each input: that of the first argument it is used for."""
+        """The kind of each input: that of the first argument it is used for, unless constant."""
         used: dict[str, str] = {}
         for step in self.steps:
             kinds = step.layer.argument_kinds(len(step.args))
             for own, name in step.slots:
-                used.setdefault(name, kinds[own])
+                kind = "index" if kinds[own] == "index" else "buffer"
+                used.setdefault(name, kind if name in self.constants else kinds[own])
         return {name: used[name] for name in self.inputs}
 
     def argument_kinds(self, count: int) -> dict[str, str]:
@@ -88,26 +98,27 @@ class Net(Layer):
             raise NetError(f"the network takes {len(self.inputs)} arrays, {len(args)} were given")
         values: dict[str | None, Any] = dict(zip(self.inputs, args, strict=True))
         values[None] = None
+        value_of = values.__getitem__
         saved = []
         y: Any = None
         for step in self.steps:
-            given = [values[name] for name in step.args]
             try:
-                y, kept = step.layer.forward(*given)
+                y, kept = step.layer.forward(*map(value_of, step.args))
             except (ValueError, IndexError) as error:
-                raise NetError(_misfit(step, given, error)) from error
+                raise NetError(_misfit(step, map(value_of, step.args), error)) from error
             saved.append(kept)
-            if isinstance(step.out, str):
-                values[step.out] = y
+            out = step.out
+            if isinstance(out, str):
+                values[out] = y
             else:
-                values.update(zip(step.out, y, strict=True))
+                values.update(zip(out, y, strict=True))
         return y, tuple(saved)
 
     def backward(self, saved: Saved, dy: Any) -> Grads:
         """As `Layer.backward`; an output without a cotangent has None in the tuple dy."""
         last = self.steps[-1].out
         grads: Grads = {last: dy} if isinstance(last, str) else dict(zip(last, dy, strict=True))
-        for step, kept in zip(reversed(self.steps), reversed(saved), strict=True):
+        for (step, slots, told), kept in zip(self._tape, reversed(saved), strict=True):
             out = step.out
             if isinstance(out, str):
                 arrived = _sealed(grads.pop(out, None))
@@ -117,20 +128,37 @@ class Net(Layer):
                 arrived = tuple(_sealed(grads.pop(name, None)) for name in out)
                 if all(part is None for part in arrived):
                     continue
-            given = step.layer.backward(kept, arrived)
-            for own, name in step.slots:
+            given = step.layer.backward(kept, arrived, *told)
+            for own, name in slots:
                 if own in given:
-                    before = grads.get(name)
-                    both = given[own] if before is None else np.asarray(before + given[own])
-                    grads[name] = both
+                    grad = given[own]
+                    grads[name] = np.asarray(grads[name] + grad) if name in grads else grad
         return grads
+
+    @cached_property
+    def _tape(self) -> tuple[tuple[Step, tuple[tuple[str, str], ...], tuple[Any, ...]], ...]:
+        """The steps in reverse, each with the slots that need a gradient.
+
+        Where those are not all, and the layer's backward has a parameter `wanted`, it is told them.
+        """
+        variable = set(self.inputs).difference(self.constants)
+        tape = []
+        for step in self.steps:
+            slots = tuple((own, name) for own, name in step.slots if name in variable)
+            if slots:
+                variable.update(step.outs)
+            told: tuple[Any, ...] = ()
+            if slots != step.slots and "wanted" in inspect.signature(step.layer.backward).parameters:
+                told = (frozenset(own for own, _ in slots),)
+            tape.append((step, slots, told))
+        return tuple(reversed(tape))
 
 
 def _sealed(dy: Array | None) -> Array | None:
     """A read-only view: a layer may hand dy on as two gradients, and neither may be written to."""
     if dy is not None:
         dy = dy.view()
-        dy.flags.writeable = False
+        dy.setflags(write=False)
     return dy
 
 
@@ -148,7 +176,7 @@ def _check_count(step: Step, where: str) -> None:
         raise NetError(f"{where}: {error}") from error
 
 
-def _misfit(step: Step, given: list[Any], error: Exception) -> str:
+def _misfit(step: Step, given: Iterable[Any], error: Exception) -> str:
     shapes = ", ".join(
         f"{own} {value.shape}"
         for (own, _), value in zip(step.slots, (v for v in given if v is not None), strict=True)

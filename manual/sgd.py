@@ -33,7 +33,8 @@ class SGD(Optimizer):
             raise ValueError("nesterov needs a momentum above 0 and a dampening of 0")
 
     def update(self, param: Array, grad: Array, memory: Memory) -> tuple[Array, Memory]:
-        grad = descent(grad, param, self.maximize, self.weight_decay)
+        if self.maximize or self.weight_decay:
+            grad = descent(grad, param, self.maximize, self.weight_decay)
         if self.momentum != 0:
             if memory:
                 buf = memory["momentum_buffer"] * self.momentum + grad * (1 - self.dampening)

@@ -291,8 +291,9 @@ def vacuity(run: Run) -> list[VacuityRow]:
     part = run.agreement[run.agreement["verdict"].isin(["vacuous", "convention"])]
     # A convention's reason is the subject's own; what the judge wrote beside it comes second.
     declared = dict(run.info.get("conventions") or {})
-    reason = part["kind"].map(declared).where(part["verdict"] == "convention")
-    why = reason.fillna(part["cause"]).replace("", "no reason given")
+    reason = part["kind"].map(lambda kind: declared.get(kind, ""))
+    stated = (part["verdict"] == "convention") & (reason != "")
+    why = part["cause"].mask(stated, reason).replace("", "no reason given")
     table = []
     for key, rows in part.groupby(["verdict", why]):
         kinds = rows["kind"].value_counts()
