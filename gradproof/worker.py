@@ -266,6 +266,7 @@ class _Batch:
         self.target: tuple[str, str] | None = None
         self.smallest: Judgement | None = None
         self._known = known
+        self._crash: Exception | None = None
         chosen = settings(
             max_examples=self.SIZE,
             database=None,
@@ -278,15 +279,24 @@ class _Batch:
         body = hypothesis.given(self._strategy)(self._one)  # type: ignore[no-untyped-call]
         with suppress(Disagreement):
             hypothesis.seed(seed)(chosen(body))()
+        if self._crash is not None:
+            raise self._crash
 
     def _one(self, case: Any) -> None:
+        if self._crash is not None:
+            return
         if self.target is None:
             if case.digest in self._seen or len(self._seen) >= self._count:
                 return
             self._seen.add(case.digest)
         clock = Clock()
         clock.seconds["draw"] = perf_counter() - self._since
-        judgement = self._judge(self._subject, case, clock)
+        try:
+            judgement = self._judge(self._subject, case, clock)
+        except Exception as error:  # noqa: BLE001  (Hypothesis would hide it: it would try again)
+            error.add_note(f"while judging {case}")
+            self._crash = error
+            return
         if self.target is None:
             verdict = verdict_of(self._subject, judgement)
             self.finished.append((judgement, About(clock, verdict)))

@@ -1,0 +1,166 @@
+"""A run draws what its seed says, however many workers judge it, and 1 says that it disagrees."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="a run judges against torch")
+
+from gradproof import campaign
+from gradproof.cases import Case
+from gradproof.records import Example
+from gradproof.worker import Done, Task, judged, run_task
+from tests.command import main, project
+from tests.planted import SUBJECT
+
+SECONDS = {"seconds_draw", "seconds_manual", "seconds_reference", "seconds_judge"}
+
+WRONG = '''
+from gradproof.spec import CaseRules, real, spec
+from gradproof.subject import Subject
+from manual.activation import Sigmoid, Tanh
+from reference.twin import twin
+
+class Negated(Tanh):
+    """tanh with a sign error."""
+    def backward(self, saved, dy):
+        return {n: -g for n, g in super().backward(saved, dy).items()}
+
+class Refusing(Sigmoid):
+    """The sigmoid, of matrices alone."""
+    def forward(self, x):
+        if x.ndim != 2:
+            raise ValueError("two axes, please")
+        return super().forward(x)
+
+rules = CaseRules()
+for kind in (Negated, Refusing):
+    rules(kind)(lambda draw, x, kind=kind: spec(kind(), x=real(*x)))
+
+def subject():
+    return Subject("wrong", rules=rules, twin=twin)
+'''
+
+
+@cache
+def networks(seed: int, count: int) -> tuple[tuple[Case, Example], ...]:
+    """Drawn networks, with what the report says of them."""
+    task = Task("network", "Net", count, seed)
+    found = []
+    for judgement, about in judged(SUBJECT, task, shrink=False):
+        assert about is not None
+        found.append((judgement.case, about.example("", "", "network", judgement)))
+    return tuple(found)
+
+
+def digests(seed: int, count: int) -> list[str]:
+    return [case.digest for case, _ in networks(seed, count)]
+
+
+def test_the_seed_decides_what_is_drawn() -> None:
+    first = digests(0, 300)
+    assert len(set(first)) == 300
+    again = [j.case.digest for j, _ in judged(SUBJECT, Task("network", "Net", 20, 0), shrink=False)]
+    assert again == first[:20]
+    simplest = 3  # a few are so small that any seed draws them
+    assert len({*digests(1, 20)} & {*first}) <= simplest
+
+
+def test_the_networks_are_of_every_form() -> None:
+    drawn = networks(0, 300)
+    depths = Counter(example.depth for _, example in drawn)
+    assert {*depths} >= {*range(1, 13)}
+    features = Counter(name for _, example in drawn for name in example.features.split())
+    assert {*features} == {"fan-out", "residual", "tied", "multi-output", "nested"}
+    assert min(features.values()) >= 5, features
+    dtypes = Counter(example.dtype for _, example in drawn)
+    assert {*dtypes} == {"float32", "float64"} and min(dtypes.values()) >= 60, dtypes
+    layouts = Counter(case.layout for case, _ in drawn)
+    assert len(layouts) == 4 and min(layouts.values()) >= 15, layouts
+
+
+def test_few_networks_are_vacuous_and_none_disagrees() -> None:
+    verdicts = Counter(example.verdict for _, example in networks(0, 300))
+    assert verdicts["vacuous"] < 0.05 * 300, verdicts
+    assert {*verdicts} <= {"agree", "vacuous"}
+
+
+@contextmanager
+def silent(_: int) -> Iterator[Callable[[Done], None]]:
+    yield lambda done: None
+
+
+def rows(run: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Every row of a run, sorted, without its name and timings."""
+    found = []
+    for part in run.glob("parts/*.jsonl"):
+        names, *values = map(json.loads, part.read_text(encoding="utf-8").splitlines())
+        leave = SECONDS | {"run"}
+        for row in values:
+            kept = {n: v for n, v in zip(names, row, strict=True) if n not in leave}
+            found.append((part.name, kept))
+    return sorted(found, key=repr)
+
+
+def test_the_rows_do_not_depend_on_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaign, "SHARD", 8)
+    root = project(tmp_path / "project")
+    options = campaign.Options("quick", examples=20, seed=3, layers=("Net", "SGD", "Max"), jobs=2)
+    two, about = campaign.run(root, SUBJECT, options, silent)
+    assert about["verdict"] == "agree" and about["finished"]
+    assert about["counts"]["networks"] == 20
+
+    one = tmp_path / "one"
+    (one / "parts").mkdir(parents=True)
+    tasks = campaign.plan(SUBJECT, options)
+    assert [t.count for t in tasks if t.source == "network"] == [8, 8, 4]
+    done = [run_task(root, one, "one", task) for task in reversed(tasks)]
+    assert rows(two) == rows(one)
+    summary = campaign.summarise(done)
+    assert all(summary[name] == about[name] for name in ("verdict", "counts", "verdicts"))
+
+
+def test_too_many_vacuous_networks_are_no_agreement() -> None:
+    def verdict(vacuous: int) -> Any:
+        counts = {"agree": 100 - vacuous, "vacuous": vacuous}
+        done = Done(Task("network", "Net", 100, 0), examples=100, verdicts=counts)
+        return campaign.summarise([done])["verdict"]
+
+    assert verdict(5) == "agree"
+    assert verdict(6) == "disagree"
+
+
+def test_a_disagreement_is_said_and_replays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = project(tmp_path / "project", "wrong_subject:subject")
+    (folder / "wrong_subject.py").write_text(WRONG)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "wrong_subject", raising=False)
+    try:
+        assert main(["verify", "--profile", "quick", "--jobs", "1"]) == 1
+        out, _ = capsys.readouterr()
+        assert "Negated disagrees with PyTorch in the gradient of x" in out
+        assert "Refusing" in out and "two axes, please" in out
+        commands = [line.split("gradproof ", 1)[1] for line in out.splitlines() if "  again" in line]
+        assert len(commands) == 2
+        for command in commands:
+            assert main(shlex.split(command)) == 1
+            assert f"gradproof {command}" in capsys.readouterr().out
+    finally:
+        sys.modules.pop("wrong_subject", None)
+    report = (folder / "reports/latest/REPORT.md").read_text(encoding="utf-8")
+    assert "disagree" in report and "Negated" in report
