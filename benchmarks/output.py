@@ -31,10 +31,11 @@ COLUMNS = (
 )
 
 READING = """\
-One training step (forward, backward, SGD) in one thread, written by hand and by PyTorch. `nn + optim`
-is torch's modules with `torch.optim.SGD`, `functional` the leanest torch, with an update in place.
-Both columns say how many times as fast the step by hand is: above 1× it is the faster. The bare matrix
-products in NumPy take the share `matmul` of it. No side computes the gradient of the data.
+One training step (forward, backward, SGD) in one thread, written by hand and by PyTorch.
+`nn + optim` is torch's modules with `torch.optim.SGD`, `functional` the leanest torch, with an
+update in place. Both columns say how many times as fast the step by hand is: above 1× it is the
+faster. The bare matrix products in NumPy take the share `matmul` of it. No side computes the
+gradient of the data.
 
 The sides take turns; a figure is the median of the rounds' ratios, with quartiles for `nn + optim`.
 Times are processor time.

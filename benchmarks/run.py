@@ -17,7 +17,7 @@ from benchmarks.sides import SIDES, Side
 PLAN = tuple((dense, dtype) for dense in NETWORKS for dtype in (np.float64, np.float32))
 FEWEST_ROUNDS = 5
 TURN_S = 0.005
-"""A turn takes as many steps as fill this time: long beside the clock, short beside what disturbs."""
+"""A turn takes as many steps as fill this: long beside the clock, short beside disturbances."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _steps_a_turn(side: Side) -> int:
 
 
 def _turn(side: Side, steps: int) -> float:
-    """Processor time a step. With one thread it is that of a clock, but for what other programs take."""
+    """Processor time a step: with one thread a clock's, less what other programs take."""
     start = process_time()
     for _ in range(steps):
         side.step()

@@ -27,7 +27,9 @@ def write(subject: Subject, judgement: Judgement, folder: Path, shrunk_from: str
     quantity = re.sub(r"\W+", "_", finding.quantity)
     path = folder / f"{finding.kind}-{quantity}-{_digest(finding.case)}.npz"
     folder.mkdir(parents=True, exist_ok=True)
-    text = explain_culprit(subject, judgement, f"gradproof replay {path}", shrunk_from)
+    near = os.path.relpath(path)
+    shown = path if near.startswith("..") else near
+    text = explain_culprit(subject, judgement, f"gradproof replay {shown}", shrunk_from)
     if judgement.drawn is not None:
         save_steps(path, judgement.drawn)
     else:

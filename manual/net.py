@@ -120,6 +120,7 @@ class Net(Layer):
         grads: Grads = {last: dy} if isinstance(last, str) else dict(zip(last, dy, strict=True))
         for (step, slots, told), kept in zip(self._tape, reversed(saved), strict=True):
             out = step.out
+            arrived: Any
             if isinstance(out, str):
                 arrived = _sealed(grads.pop(out, None))
                 if arrived is None:
@@ -148,7 +149,8 @@ class Net(Layer):
             if slots:
                 variable.update(step.outs)
             told: tuple[Any, ...] = ()
-            if slots != step.slots and "wanted" in inspect.signature(step.layer.backward).parameters:
+            takes = inspect.signature(step.layer.backward).parameters
+            if slots != step.slots and "wanted" in takes:
                 told = (frozenset(own for own, _ in slots),)
             tape.append((step, slots, told))
         return tuple(reversed(tape))

@@ -1,4 +1,4 @@
-"""What a person may get wrong is said in one clear line, with exit status 2, and nothing is left."""
+"""What a person may get wrong is said in one clear line, with exit status 2, and nothing stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network's constants have no gradient; the other gradients are the same bits with and without."""
+"""A network's constants have no gradient; the others are the same bits with and without them."""
 
 from __future__ import annotations
 
