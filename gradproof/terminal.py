@@ -62,7 +62,10 @@ def show(folder: Path, about: dict[str, Any], layers: Sequence[LayerRow], out: P
             console.print(text.read_text(), markup=False, highlight=False, soft_wrap=True)
     counts = ", ".join(f"{n} {what}" for what, n in about["counts"].items())
     style = _STYLES[about["verdict"]]
-    console.print(f"[{style}]{about['verdict']}[/]: {counts}", highlight=False)
+    verdict = f"[{style}]{about['verdict']}[/]: {counts}"
+    if about.get("interrupted"):  # the counts are of whole tasks
+        verdict = f"{about['verdict']} so far"
+    console.print(verdict, highlight=False)
     console.print(f"report: {out}/index.html", highlight=False)
 
 

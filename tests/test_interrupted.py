@@ -74,6 +74,7 @@ def test_ctrl_c_ends_a_run_with_its_report(tmp_path: Path) -> None:
     assert process.returncode == 2, out + err
     assert group_ended(process)
     assert "Traceback" not in out + err
+    assert "agree so far" in out
     said = err.splitlines()[-1]
     assert said == f"gradproof: interrupted; the finished rows are in {run} and in the report"
     about = json.loads((run / "run.json").read_text(encoding="utf-8"))
