@@ -37,7 +37,7 @@ if [ $$status -eq 1 ] && [ -n '$(VERDICT)' ]; then touch '$(VERDICT)'; else exit
 endef
 disagrees = $(if $(VERDICT),$(shell [ ! -e '$(VERDICT)' ] || echo exit 1))
 
-.PHONY: verify run-verify test test-pythons lint bench mutants run-mutants docs example clean help
+.PHONY: verify run-verify test test-pythons lint bench mutants run-mutants docs clean help
 
 verify: run-verify  ## draw networks, run both sides, judge and report [PROFILE= EXAMPLES= SEED= LAYERS= JOBS=]
 	$(disagrees)
@@ -70,9 +70,6 @@ lint: $(STAMP)  ## style, types and the form of the repository
 
 bench: $(STAMP)  ## side-by-side timings
 	$(BIN)/python -m benchmarks
-
-example: $(STAMP)  ## regenerate the committed example report
-	$(BIN)/python -m reports.example
 
 docs: $(VENV)/.docs  ## the documentation, in docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

@@ -7,6 +7,7 @@ from pathlib import Path
 from gradproof.report import html, markdown, output
 from gradproof.report.load import load
 from gradproof.report.section import Section
+from gradproof.report.sensitivity import sensitivity
 from gradproof.report.tables import LayerRow
 from gradproof.report.view import view
 
@@ -15,7 +16,7 @@ def build(run_dir: Path, out_dir: Path, sections: tuple[Section, ...]) -> list[L
     """Everything is read and rendered before the first file is written."""
     files = output.data_files()
     run = load(run_dir)
-    shown = view(run, sections, files)
+    shown = view(run, (*sections, *sensitivity(run.info)), files)
     page, text = html.render(shown), markdown.render(shown)
     output.write_report(run, out_dir, page, text, files)
     return list(shown.layers)
