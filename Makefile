@@ -19,7 +19,7 @@ OPTIONS = $(if $(PROFILE),--profile '$(PROFILE)') $(if $(EXAMPLES),--examples '$
 # question mode make exits with 1 at the first line that it would have to run; lines with + run all
 # the same. So where a judging target is the only goal, all of its lines have a +, and a status of 1
 # leaves a line without one for make to stop at.
-JUDGING := verify mutants
+JUDGING := verify
 ifneq ($(filter $(JUDGING),$(MAKECMDGOALS)),)
 ifeq ($(words $(MAKECMDGOALS)),1)
 ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
@@ -37,19 +37,13 @@ if [ $$status -eq 1 ] && [ -n '$(VERDICT)' ]; then touch '$(VERDICT)'; else exit
 endef
 disagrees = $(if $(VERDICT),$(shell [ ! -e '$(VERDICT)' ] || echo exit 1))
 
-.PHONY: verify run-verify test test-pythons lint bench mutants run-mutants docs clean help
+.PHONY: verify run-verify test test-pythons lint bench docs clean help
 
 verify: run-verify  ## draw networks, run both sides, judge and report [PROFILE= EXAMPLES= SEED= LAYERS= JOBS=]
 	$(disagrees)
 
 run-verify: $(STAMP)
 	$(call judge,$(BIN)/gradproof verify $(OPTIONS))
-
-mutants: run-mutants  ## plant wrong backward passes and measure the judge
-	$(disagrees)
-
-run-mutants: $(STAMP)
-	$(call judge,$(BIN)/gradproof mutants $(OPTIONS))
 
 test: lint  ## lint, then the whole test suite
 	$(BIN)/python -m pytest -n '$(JOBS)'
