@@ -39,7 +39,7 @@ class Comparison:
     """
 
     def __init__(self, manual: Array, reference: Array, scale: float = 1.0) -> None:
-        self.manual, self.reference = manual, reference
+        self.manual, self.reference, self.scale = manual, reference, scale
         self.exact = bool(np.array_equal(manual, reference))
         self.samples = 0
         self._roundoff, normal = _limits(reference.dtype)

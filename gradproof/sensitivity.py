@@ -11,7 +11,7 @@ from gradproof.bound import Comparison
 from gradproof.cases import Case
 from gradproof.judge import measure, smooth_names
 from gradproof.subject import Subject
-from gradproof.verdict import Finding
+from gradproof.verdict import Finding, Judgement
 from gradproof.worker import Task, judged
 
 FIRST, LAST = 3, 17
@@ -48,10 +48,28 @@ def _plantable(subject: Subject, kind: type, cases: int, seed: int) -> Iterator[
     """Drawn cases, each with one of its gradients that agree and could have failed."""
     task = Task("layer", kind.__name__, DRAWS * cases, seed)
     for i, (judgement, _) in enumerate(judged(subject, task, shrink=False)):
-        names = smooth_names(judgement.case)
-        able = [f for f in judgement.findings if f.quantity in names and _could_fail(f)]
-        if able and judgement.verdict == "agree":
-            yield judgement.case, able[np.random.default_rng([seed, i]).integers(len(able))]
+        finding = plantable(judgement, np.random.default_rng([seed, i]))
+        if finding is not None:
+            yield judgement.case, finding
+
+
+def plantable(judgement: Judgement, generator: np.random.Generator) -> Finding | None:
+    """One of a case's gradients that agree and could have failed; None if it has none."""
+    names = smooth_names(judgement.case)
+    able = [f for f in judgement.findings if f.quantity in names and _could_fail(f)]
+    if not able or judgement.verdict != "agree":
+        return None
+    return able[generator.integers(len(able))]
+
+
+def plant(
+    right: Comparison, error: float, generator: np.random.Generator
+) -> tuple[Comparison, int]:
+    """The comparison with a relative error in a random entry that is not zero, and its index."""
+    entry = int(generator.choice(np.flatnonzero(right.reference)))
+    manual = np.array(right.manual)
+    manual.flat[entry] *= 1 + error
+    return Comparison(manual, right.reference, right.scale), entry
 
 
 def _could_fail(f: Finding) -> bool:
@@ -71,13 +89,10 @@ def _caught(
 
     right = finding.comparison
     assert right is not None
-    entry = generator.choice(np.flatnonzero(right.reference))
-    exact = right.manual.flat[entry]
     errors = 10.0 ** -np.arange(FIRST, LAST + 1)
+    comparison, entry = plant(right, errors[0], generator)
+    exact = right.manual.flat[entry]
     wrong = (exact * (1 + errors)).astype(exact.dtype)
-    manual = np.array(right.manual)
-    manual.flat[entry] = wrong[0]
-    comparison = Comparison(manual, right.reference, case.scale)
     oracle = Oracle(
         lambda *tensors: subject.twin(case.layer, *tensors), list(case.arrays.values()), case.smooth
     )
