@@ -2,7 +2,7 @@
 
 Whatever is flagged is a false alarm or a true find, and is kept as a witness; of the rest only
 counts are. Each shard of networks is recorded when it is finished, so a soak may be broken off in
-any way, and goes on where it was.
+any way, and goes on where it was. A shard is judged again once its line is deleted.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the noise is torch's")
@@ -17,7 +18,8 @@ from benchmarks.calibrate import CS, main
 from benchmarks.noise_ratios import CHEAP_TAKEN, THOROUGH_TAKEN
 from gradproof.sensitivity import sensitivity
 from manual.activation import Tanh
-from tests.planted import SUBJECT
+from manual.linear import Linear
+from tests.planted import SUBJECT, case_of, judged, normal
 
 ALL = max(CHEAP_TAKEN), max(THOROUGH_TAKEN)
 Figures = dict[tuple[str, int, int, int], tuple[int, int, float]]
@@ -87,6 +89,14 @@ def test_the_smallest_error_is_the_one_that_the_judge_notices(tmp_path: Path) ->
     for dtype, decade in sensitivity(SUBJECT, Tanh, cases=10).items():
         _, _, caught = found[dtype, *ALL, 16]
         assert decade / 100 < caught <= 10 * decade
+
+
+@pytest.mark.xfail(reason="the floor of a sum does not grow with its length: decision 005")
+def test_a_long_sum_of_equal_numbers_is_only_rounded() -> None:
+    row = np.broadcast_to(normal(1, 4), (1296, 4))
+    arrays = {"x": normal(1296, 3), "weight": normal(4, 3), "bias": normal(4)}
+    case = replace(case_of(Linear(), **arrays), dy=(row,))
+    assert judged(case).culprit is None
 
 
 def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
