@@ -31,11 +31,12 @@ OTHER_SIDES = [
 
 def verdict(monkeypatch: Any, layer: Any, kink: float, slope: float) -> Finding:
     def change(grads: Any, saved: Any, dy: Any) -> Any:
-        return np.where(X == kink, slope * dy, grads["x"])
+        return np.where(at_kink, slope * dy, grads["x"])
 
-    X = np.array([kink, 0.25, -7.5])
+    x = np.array([kink, 0.25, -7.5])
+    at_kink = x == kink
     break_gradient(monkeypatch, type(layer), "x", change)
-    case = case_of(layer, x=X)
+    case = case_of(layer, x=x)
     return next(f for f in judged(case).findings if f.quantity == "x")
 
 
@@ -47,7 +48,9 @@ def test_the_other_side_is_a_convention(
 
 
 @pytest.mark.parametrize(("layer", "kink", "slope"), OTHER_SIDES)
-def test_beyond_both_sides_is_wrong(monkeypatch: Any, layer: Any, kink: float, slope: float) -> None:
+def test_beyond_both_sides_is_wrong(
+    monkeypatch: Any, layer: Any, kink: float, slope: float
+) -> None:
     outside = slope + 1e-6 if slope > 0 else slope - 1e-6
     assert verdict(monkeypatch, layer, kink, outside).verdict == "disagree"
 
