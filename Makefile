@@ -14,12 +14,14 @@ export MKL_NUM_THREADS := 1
 # Passed on only where set, so that gradproof's own defaults and checks are the only ones.
 OPTIONS = $(if $(PROFILE),--profile '$(PROFILE)') $(if $(EXAMPLES),--examples '$(EXAMPLES)') \
           $(if $(SEED),--seed '$(SEED)') $(if $(LAYERS),--layers '$(LAYERS)') --jobs '$(JOBS)'
+SOAK = $(if $(NETWORKS),--networks '$(NETWORKS)') $(if $(SEED),--seed '$(SEED)') \
+       $(if $(MINUTES),--minutes '$(MINUTES)') --jobs '$(JOBS)'
 
 # GNU make turns every failure into 2, but 1 (disagrees) and 2 (could not run) must stay apart. In
 # question mode make exits with 1 at the first line that it would have to run; lines with + run all
 # the same. So where a judging target is the only goal, all of its lines have a +, and a status of 1
 # leaves a line without one for make to stop at.
-JUDGING := verify
+JUDGING := verify soak
 ifneq ($(filter $(JUDGING),$(MAKECMDGOALS)),)
 ifeq ($(words $(MAKECMDGOALS)),1)
 ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
@@ -37,13 +39,19 @@ if [ $$status -eq 1 ] && [ -n '$(VERDICT)' ]; then touch '$(VERDICT)'; else exit
 endef
 disagrees = $(if $(VERDICT),$(shell [ ! -e '$(VERDICT)' ] || echo exit 1))
 
-.PHONY: verify run-verify test test-pythons lint bench docs clean help
+.PHONY: verify run-verify soak run-soak test test-pythons lint bench docs clean help
 
 verify: run-verify  ## draw networks, run both sides, judge and report [PROFILE= EXAMPLES= SEED= LAYERS= JOBS=]
 	$(disagrees)
 
 run-verify: $(STAMP)
 	$(call judge,$(BIN)/gradproof verify $(OPTIONS))
+
+soak: run-soak  ## judge very many networks, or go on with it [NETWORKS= SEED= MINUTES= JOBS=]
+	$(disagrees)
+
+run-soak: $(STAMP)
+	$(call judge,$(BIN)/gradproof soak $(SOAK))
 
 test: lint  ## lint, then the whole test suite
 	$(BIN)/python -m pytest -n '$(JOBS)'

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import difflib
 import json
-import multiprocessing
 import os
-import signal
 import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TypeAlias
 
 from gradproof.environment import environment
 from gradproof.errors import InputError
+from gradproof.processes import in_processes
 from gradproof.subject import Subject
-from gradproof.worker import Done, Task, end_with_parent, run_task
+from gradproof.worker import Done, Task, run_task
 
 SHARD = 200
 """Networks in one task."""
 Progress: TypeAlias = Callable[[int], AbstractContextManager[Callable[[Done], None]]]
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -120,16 +116,17 @@ def run(
     folder, about = _begin(root, options, subject.conventions)
     done: list[Done] = []
     started = time.monotonic()
-    jobs = options.jobs or os.cpu_count() or 1
+    work = partial(run_task, root, folder, about["run"])
+    kept = f"its finished rows are kept in {folder}: gradproof report {folder}"
     try:
         with progress(len(tasks)) as announce:
-            for finished in _all(root, folder, about["run"], tasks, jobs):
+            for finished in in_processes(work, tasks, options.jobs, folder, kept):
                 done.append(finished)
                 announce(finished)
     except KeyboardInterrupt:
         about["interrupted"] = True
     else:
-        about["finished"] = _now()
+        about["finished"] = now()
     about["seconds"] = {"judging": time.monotonic() - started}
     about |= summarise(done)
     write_json(folder / "run.json", about)
@@ -173,13 +170,13 @@ def _begin(
 ) -> tuple[Path, dict[str, Any]]:
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
     folder = root / options.runs / name
-    _try_writing(root / options.out, ", or choose another one with --out")
-    _try_writing(root / options.runs)
+    try_writing(root / options.out, ", or choose another one with --out")
+    try_writing(root / options.runs)
     (folder / "parts").mkdir(parents=True)
     (folder / "witnesses").mkdir()
     about = {
         "run": name,
-        "started": _now(),
+        "started": now(),
         "finished": None,
         "profile": options.profile,
         "seed": options.seed,
@@ -192,7 +189,7 @@ def _begin(
     return folder, about
 
 
-def _try_writing(folder: Path, otherwise: str = "") -> None:
+def try_writing(folder: Path, otherwise: str = "") -> None:
     """Say now, not after hours of judging, that nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -205,48 +202,6 @@ def _try_writing(folder: Path, otherwise: str = "") -> None:
         ) from error
 
 
-def _all(root: Path, folder: Path, run: str, tasks: list[Task], jobs: int) -> Iterator[Done]:
-    """Every task's outcome as it comes. Workers are spawned: torch does not survive a fork."""
-    for name in THREADS:
-        os.environ.setdefault(name, "1")
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)) or 1, context, initializer=end_with_parent)
-    # Workers inherit that Ctrl-C is ignored: this process hears it too, and ends them below.
-    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    waiting: set[Future[Done]] = {pool.submit(run_task, root, folder, run, t) for t in tasks}
-    signal.signal(signal.SIGINT, heard)
-    try:
-        while waiting:
-            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in ready:
-                yield _outcome(future, folder)
-    except BrokenProcessPool as error:
-        raise InputError(
-            "a worker process was killed (out of memory?); its finished rows are kept in "
-            f"{folder}: gradproof report {folder}"
-        ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        if waiting:
-            for worker in multiprocessing.active_children():
-                worker.terminate()
-
-
-def _outcome(future: Future[Done], folder: Path) -> Done:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        raise
-    except Exception as error:
-        text = "".join(traceback.format_exception(error))
-        (folder / "crash.txt").write_text(text, encoding="utf-8")
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise InputError(
-            f"a case could not be drawn or judged: {said}; the traceback is in "
-            f"{folder / 'crash.txt'}: mend the strategy, the twin or the layer that it names"
-        ) from error
-
-
 def write_json(path: Path, content: Any) -> None:
     """Write whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -254,5 +209,6 @@ def write_json(path: Path, content: Any) -> None:
     temporary.replace(path)
 
 
-def _now() -> str:
+def now() -> str:
+    """The time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""The command line: gradproof verify | list | replay | report.
+"""The command line: gradproof verify | soak | list | replay | report.
 
 Exit status: 0 agree, 1 disagree, 2 could not run (with one clear line saying why).
 """
@@ -6,6 +6,7 @@ Exit status: 0 agree, 1 disagree, 2 could not run (with one clear line saying wh
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import traceback
 from collections.abc import Sequence
@@ -58,6 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--out", type=Path, default=Path("reports/latest"), help="report folder")
     verify.set_defaults(command=_verify)
 
+    soak = commands.add_parser("soak", help="judge very many networks; keep what is flagged")
+    soak.add_argument("--networks", type=_count, default=200_000, help="networks to draw")
+    soak.add_argument("--seed", type=_natural, default=0, help="the same seed goes on")
+    soak.add_argument("--jobs", type=_natural, default=0, help="processes; 0 for one a core")
+    soak.add_argument("--minutes", type=_minutes, default=math.inf, help="begin no more after it")
+    soak.add_argument("--out", type=Path, default=Path("reports/judge"), help="record's folder")
+    soak.set_defaults(command=_soak)
+
     listing = commands.add_parser("list", help="the layers that the subject has")
     listing.set_defaults(command=_list)
 
@@ -82,6 +91,16 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} given; a whole number from 1 is expected")
     return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not minutes > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} given; a number above 0 is expected")
+    return minutes
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -113,6 +132,29 @@ def _verify(options: argparse.Namespace) -> int:
         )
         return 2
     return 0 if about["verdict"] == "agree" else 1
+
+
+def _soak(options: argparse.Namespace) -> int:
+    from gradproof import soak, terminal
+    from gradproof.subject import load_subject, project_root
+
+    root = project_root()
+    chosen = soak.Options(
+        options.networks, options.seed, options.jobs, options.out, options.minutes
+    )
+    record = options.out / soak.FILE
+    try:
+        shards = soak.soak(root, load_subject(root), chosen, terminal.soak_progress)
+    except KeyboardInterrupt:
+        print(
+            f"gradproof: interrupted; the finished shards are in {record}, and the same command "
+            "goes on",
+            file=sys.stderr,
+        )
+        return 2
+    found = soak.summarise(shards)
+    terminal.show_soak(found, options.networks, record)
+    return 1 if found.false_alarms else 0
 
 
 def _write_report(root: Path, folder: Path, out: Path) -> list[Any]:

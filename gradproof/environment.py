@@ -26,7 +26,7 @@ def environment(root: Path) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "device": "cpu",
         "platform": platform.platform(terse=True),
-        "commit": _commit(root),
+        "commit": commit(root),
     }
 
 
@@ -46,15 +46,22 @@ def _cpu() -> str:
     return names[0] if names else platform.machine()
 
 
-def _commit(root: Path) -> str:
+def commit(root: Path, leave: Path | None = None) -> str:
+    """The checked-out commit of the project, with "+" where files of it have been changed.
+
+    leave     a folder, changes in which do not count: that of the results
+    """
+
     def git(*args: str) -> str:
         command = ["git", "-C", str(root), *args]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  (fixed words)
         return done.stdout.strip()
 
+    inside = leave is not None and leave.is_relative_to(root)
+    but = ["--", ".", f":(exclude){leave.relative_to(root)}"] if leave and inside else []
     try:
         return git("rev-parse", "--short=12", "HEAD") + (
-            " with changes" if git("status", "--porcelain", "--untracked-files=no") else ""
+            "+" if git("status", "--porcelain", "--untracked-files=no", *but) else ""
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

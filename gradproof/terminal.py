@@ -1,14 +1,22 @@
-"""What the terminal shows: progress while a run goes on, then the table of layers."""
+"""What the terminal shows: progress while a run or a soak goes on, then what came of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from gradproof.subject import Subject
@@ -16,6 +24,8 @@ from gradproof.worker import Done
 
 if TYPE_CHECKING:
     from gradproof.report.tables import LayerRow
+    from gradproof.soak import Summary
+    from gradproof.soak_file import Shard
 
 _STYLES = {"agree": "green", "disagree": "bold red", "error": "bold red"}
 
@@ -67,6 +77,55 @@ def show(folder: Path, about: dict[str, Any], layers: Sequence[LayerRow], out: P
         verdict = f"{about['verdict']} so far"
     console.print(verdict, highlight=False)
     console.print(f"report: {out}/index.html", highlight=False)
+
+
+@contextmanager
+def soak_progress(networks: int, done: int, flagged: int) -> Iterator[Callable[[Shard], None]]:
+    """A bar of judged networks, with their rate, those flagged and the time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    before, since = done, monotonic()
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        line = bar.add_task(f"{flagged} flagged", total=networks, completed=done)
+
+        def advance(shard: Shard) -> None:
+            nonlocal done, flagged
+            done += shard.networks
+            flagged += shard.flagged
+            rate = 60 * (done - before) / (monotonic() - since)
+            bar.update(line, completed=done, description=f"{flagged} flagged, {rate:.0f} a minute")
+
+        yield advance
+
+
+def show_soak(found: Summary, asked: int, record: Path) -> None:
+    """What a soak has found so far, of the networks asked for."""
+    finished = found.networks >= asked
+    console = Console(width=None if Console().is_terminal else 110)
+    for fault in found.disagreements:
+        text = (record.parent / fault.witness).with_suffix(".txt")
+        if fault.witness and text.exists():
+            console.print(text.read_text(), markup=False, highlight=False, soft_wrap=True)
+        times = f"in {fault.networks} networks of a shard"
+        console.print(f"flagged: {fault.kind} {fault.quantity}, {times}", highlight=False)
+    for commit, t in found.by_commit.items():
+        counts = f"{t.networks} networks, {t.arrays} arrays, {t.flagged} networks flagged"
+        console.print(f"commit {commit}: {counts}", highlight=False)
+    verdict = "disagree" if found.false_alarms else "agree"
+    console.print(
+        f"[{_STYLES[verdict]}]{verdict}[/]{'' if finished else ' so far'}: {found.networks} of "
+        f"{asked} networks judged ({found.distinct} distinct, {found.vacuous} vacuous), "
+        f"{found.arrays} arrays, {found.false_alarms} networks flagged",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if not finished:
+        console.print("not finished: the same command goes on", highlight=False)
+    console.print(f"record: {record}", highlight=False)
 
 
 def show_layers(subject: Subject) -> None:

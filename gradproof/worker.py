@@ -104,33 +104,37 @@ def run_task(root: Path, folder: Path, run: str, task: Task, shrink: bool = True
         PartFile(parts / f"agreement-{task.name}.jsonl", Agreement) as agreement,
         PartFile(parts / f"examples-{task.name}.jsonl", Example) as examples,
     ):
-        for judgement, about, smallest in _with_smallest(judged(subject, task, shrink)):
-            example = f"{task.name}-{done.examples}"
-            witness = ""
-            if smallest is not None:
-                from gradproof.counterexample import write
-
-                steps = getattr(judgement.case.layer, "steps", ())
-                path = write(
-                    subject,
-                    smallest,
-                    folder / "witnesses",
-                    f"{len(steps)} layers" if len(steps) > 1 else "",
-                )
-                witness = str(path.relative_to(folder))
-                done.witnesses.append(witness)
+        for judgement, about, witness in examined(subject, folder, done, shrink):
+            example = f"{task.name}-{done.examples - 1}"
             rows = [
                 f.row(run, example, _network_of(judgement), witness if f.failed else "")
                 for f in judgement.findings
             ]
             agreement.add(rows)
             examples.add([about.example(run, example, task.source, judgement)])
-            done.examples += 1
-            done.arrays += len(rows)
             done.worst = max([done.worst, *(r.worst_ratio for r in rows if r.worst_ratio > 0)])
-            verdict = verdict_of(subject, judgement)
-            done.verdicts[verdict] = done.verdicts.get(verdict, 0) + 1
     return done
+
+
+def examined(
+    subject: Subject, folder: Path, done: Done, shrink: bool = True
+) -> Iterator[tuple[Judgement, About, str]]:
+    """Each case of a task, counted in `done`, and its witness's path in the folder, or ""."""
+    for judgement, about, smallest in _with_smallest(judged(subject, done.task, shrink)):
+        witness = ""
+        if smallest is not None:
+            from gradproof.counterexample import write
+
+            steps = getattr(judgement.case.layer, "steps", ())
+            shrunk_from = f"{len(steps)} layers" if len(steps) > 1 else ""
+            path = write(subject, smallest, folder / "witnesses", shrunk_from)
+            witness = str(path.relative_to(folder))
+            done.witnesses.append(witness)
+        done.examples += 1
+        done.arrays += len(judgement.findings)
+        verdict = verdict_of(subject, judgement)
+        done.verdicts[verdict] = done.verdicts.get(verdict, 0) + 1
+        yield judgement, about, witness
 
 
 def _with_smallest(
@@ -301,7 +305,7 @@ class _Batch:
         if self.target is None:
             verdict = verdict_of(self._subject, judgement)
             self.finished.append((judgement, About(clock, verdict)))
-        culprit = _undeclared(self._subject, judgement)
+        culprit = undeclared(self._subject, judgement)
         self._since = perf_counter()
         if culprit is None or self._known is None:
             return
@@ -313,7 +317,8 @@ class _Batch:
             raise Disagreement(f"{key[0]}: {key[1]}")
 
 
-def _undeclared(subject: Subject, judgement: Judgement) -> Finding | None:
+def undeclared(subject: Subject, judgement: Judgement) -> Finding | None:
+    """The first fault of a case that disagrees or errs, or None."""
     culprit = judgement.culprit
     if culprit is None or SEVERITY[verdict_of(subject, judgement)] < SEVERITY["disagree"]:
         return None
