@@ -16,7 +16,7 @@ from manual.layer import Array, Grads, Layer, Saved
 
 Slots: TypeAlias = tuple[tuple[str, str], ...]
 Pick: TypeAlias = Callable[[list[Any]], Sequence[Any]]
-Told: TypeAlias = tuple[frozenset[str], ...]
+Wanted: TypeAlias = frozenset[str] | None
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Net(Layer):
         grads: dict[str, Any] = (
             {last: _sealed(dy)} if isinstance(last, str) else dict(zip(last, dy, strict=True))
         )
-        for i, layer, out, slots, told in self._tape:
+        for i, layer, out, slots, wanted in self._tape:
             arrived: Any
             if isinstance(out, str):
                 arrived = grads.pop(out, None)
@@ -134,7 +134,10 @@ class Net(Layer):
                 arrived = tuple(_sealed(grads.pop(name, None)) for name in out)
                 if all(part is None for part in arrived):
                     continue
-            given = layer.backward(saved[i], arrived, *told)
+            if wanted is None:
+                given = layer.backward(saved[i], arrived)
+            else:
+                given = layer.backward(saved[i], arrived, wanted)
             for own, name in slots:
                 grad = given.get(own)
                 if grad is None:
@@ -162,7 +165,7 @@ class Net(Layer):
         return tuple(program)
 
     @cached_property
-    def _tape(self) -> tuple[tuple[int, Layer, str | tuple[str, ...], Slots, Told], ...]:
+    def _tape(self) -> tuple[tuple[int, Any, str | tuple[str, ...], Slots, Wanted], ...]:
         """Of every step, in reverse, its number, layer, outputs and slots that need a gradient.
 
         Where those are not all, and the layer's backward has a parameter `wanted`, it is told them.
@@ -173,11 +176,11 @@ class Net(Layer):
             slots = tuple((own, name) for own, name in step.slots if name in variable)
             if slots:
                 variable.update(step.outs)
-            told: Told = ()
+            wanted: Wanted = None
             takes = inspect.signature(step.layer.backward).parameters
             if slots != step.slots and "wanted" in takes:
-                told = (frozenset(own for own, _ in slots),)
-            tape.append((i, step.layer, step.out, slots, told))
+                wanted = frozenset(own for own, _ in slots)
+            tape.append((i, step.layer, step.out, slots, wanted))
         return tuple(reversed(tape))
 
 
