@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from manual.layer import Array, Grads, Layer, Saved
+from manual.layer import Grads, Layer, Saved
 
 Slots: TypeAlias = tuple[tuple[str, str], ...]
 Pick: TypeAlias = Callable[[list[Any]], Sequence[Any]]
@@ -121,9 +121,7 @@ class Net(Layer):
     def backward(self, saved: Saved, dy: Any) -> Grads:
         """As `Layer.backward`; an output without a cotangent has None in the tuple dy."""
         last = self.steps[-1].out
-        grads: dict[str, Any] = (
-            {last: _sealed(dy)} if isinstance(last, str) else dict(zip(last, dy, strict=True))
-        )
+        grads: Grads = {last: dy} if isinstance(last, str) else dict(zip(last, dy, strict=True))
         for i, layer, out, slots, wanted in self._tape:
             arrived: Any
             if isinstance(out, str):
@@ -144,7 +142,7 @@ class Net(Layer):
                     continue
                 if name in grads:
                     grad = np.asarray(grads[name] + grad)
-                elif grad is arrived or grad.base is not None:  # its memory may not be its own
+                elif grad is arrived or grad.base is not None:
                     grad = _sealed(grad)
                 grads[name] = grad
         return grads
@@ -184,7 +182,7 @@ class Net(Layer):
         return tuple(reversed(tape))
 
 
-def _sealed(dy: Array | None) -> Array | None:
+def _sealed(dy: Any) -> Any:
     """A read-only view: a layer may hand dy on as two gradients, and neither may be written to."""
     if dy is not None:
         dy = dy.view()
