@@ -48,6 +48,7 @@ PROFILES = {
     "quick": Profile(networks=300, cases=20, steps=40, sensitivity=2),
     "default": Profile(networks=2400, cases=100, steps=200, sensitivity=6),
     "deep": Profile(networks=20000, cases=300, steps=200, sensitivity=12),
+    "example": Profile(networks=70, cases=2, steps=15, sensitivity=1),
 }
 
 
@@ -138,6 +139,7 @@ def run(
 
 def summarise(done: list[Done]) -> dict[str, Any]:
     """The verdict and the counts of the tasks that were finished."""
+    done = sorted(done, key=lambda d: d.task.name)  # they come as they are finished
     verdicts: dict[str, int] = {}
     for d in done:
         for verdict, count in d.verdicts.items():
@@ -161,9 +163,7 @@ def summarise(done: list[Done]) -> dict[str, Any]:
         "witnesses": sorted(w for d in done for w in d.witnesses),
         "accuracy": [a for d in done for a in d.extra.get("accuracy", [])],
         "sensitivity": {
-            layer: errors
-            for d in sorted(done, key=lambda d: d.task.name)
-            for layer, errors in d.extra.get("sensitivity", {}).items()
+            layer: errors for d in done for layer, errors in d.extra.get("sensitivity", {}).items()
         },
     }
 

@@ -149,7 +149,7 @@ def test_the_rows_do_not_depend_on_the_workers(
     done = [run_task(root, one, "one", task) for task in reversed(tasks)]
     assert rows(two) == rows(one)
     summary = campaign.summarise(done)
-    assert all(summary[name] == about[name] for name in ("verdict", "counts", "verdicts"))
+    assert json.dumps(summary) == json.dumps({name: about[name] for name in summary})
 
 
 def test_too_many_vacuous_networks_are_no_agreement() -> None:

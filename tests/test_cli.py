@@ -57,7 +57,7 @@ BAD_OPTIONS = {
     "--layers Lineal": "unknown layer 'Lineal' in LAYERS; did you mean Linear? there are ",
     "--layers Linear,,ReLU": "unknown layer '' in LAYERS; there are ",
     "--layers ,": "unknown layer '' in LAYERS; there are ",
-    "--profile quik": "unknown PROFILE 'quik'; choose one of quick, default, deep",
+    "--profile quik": "unknown PROFILE 'quik'; choose one of quick, default, deep, example",
     "--examples 0": "argument --examples: '0' given; a whole number from 1 is expected; see ",
     "--examples x": "argument --examples: 'x' given; a whole number from 1 is expected; see ",
     "--examples 1e3": "argument --examples: '1e3' given; a whole number from 1 is expected; see ",

@@ -59,6 +59,15 @@ def test_an_agreeing_run(run: Path) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_a_network_that_is_trained_is_none_of_those_drawn(run: Path) -> None:
+    path = run / "parts/agreement-0.jsonl"
+    row = json.loads(path.read_text("utf-8").splitlines()[1])
+    row[1:3] = ["trajectory-0-1", "64-32-10"]
+    append(path, json.dumps(row) + "\n")
+    for text in report(run):
+        assert "20 of them distinct" in text
+
+
 def test_disagreements_are_told_with_their_messages(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", wrong=["GELU", "Linear"])
     page, markdown = report(run)

@@ -29,8 +29,15 @@ if TYPE_CHECKING:
 __all__ = ["Section", "write"]
 
 
-def write(run_dir: Path, out_dir: Path, sections: Sequence[Section] = ()) -> list[LayerRow]:
+def write(
+    run_dir: Path,
+    out_dir: Path,
+    sections: Sequence[Section] = (),
+    files: Sequence[str] | None = None,
+) -> list[LayerRow]:
     """Write the report of the run in `run_dir` into `out_dir`, replacing an older one.
+
+    files    of the tables (see `output.data_files`); by default all that can be written here
 
     Returns the lines of its table of layers.
 
@@ -44,4 +51,4 @@ def write(run_dir: Path, out_dir: Path, sections: Sequence[Section] = ()) -> lis
         raise InputError(
             f"the report needs {error.name}, which is not installed: install gradproof[report]"
         ) from error
-    return build(Path(run_dir), Path(out_dir), tuple(sections))
+    return build(Path(run_dir), Path(out_dir), tuple(sections), files)

@@ -91,8 +91,8 @@ def totals(run: Run) -> Totals:
     verdicts = run.agreement["verdict"].value_counts()
     sources = run.examples["source"].value_counts()
     optimizers = _optimizer_kinds(run)
-    names = run.agreement.loc[run.agreement["network"] != "", "network"]
     networks = run.examples[run.examples["source"] == "network"]
+    names = run.agreement.loc[run.agreement["example"].isin(networks["example"]), "network"]
     return Totals(
         layers=len(set(run.agreement["kind"]) - optimizers),
         optimizers=len(optimizers),
