@@ -121,7 +121,7 @@ def run(
     folder, about = _begin(root, options, subject.conventions)
     done: list[Done] = []
     started = time.monotonic()
-    jobs = options.jobs or os.cpu_count() or 1
+    jobs = min(options.jobs or os.cpu_count() or 1, len(tasks)) or 1
     try:
         with progress(len(tasks)) as announce:
             for finished in _all(root, folder, about["run"], tasks, jobs):
@@ -132,7 +132,7 @@ def run(
     else:
         about["finished"] = _now()
     about["seconds"] = {"judging": time.monotonic() - started}
-    about |= summarise(done)
+    about |= summarise(done) | pace(done, jobs)
     write_json(folder / "run.json", about)
     return folder, about
 
@@ -165,6 +165,27 @@ def summarise(done: list[Done]) -> dict[str, Any]:
         "sensitivity": {
             layer: errors for d in done for layer, errors in d.extra.get("sensitivity", {}).items()
         },
+    }
+
+
+def pace(done: list[Done], processes: int) -> dict[str, Any]:
+    """How fast networks were judged, by the clock; nothing where there were none.
+
+    The time is that from the beginning of the first task of networks to the end of the last one,
+    whatever else the processes did in between.
+    """
+    tasks = [d for d in done if d.task.source == "network"]
+    if not tasks:
+        return {}
+    seconds = max(d.span[1] for d in tasks) - min(d.span[0] for d in tasks)
+    networks = sum(d.examples for d in tasks)
+    return {
+        "pace": {
+            "networks": networks,
+            "seconds": seconds,
+            "processes": processes,
+            "networks_per_minute": 60 * networks / seconds,
+        }
     }
 
 
@@ -210,7 +231,7 @@ def _all(root: Path, folder: Path, run: str, tasks: list[Task], jobs: int) -> It
     for name in THREADS:
         os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)) or 1, context, initializer=end_with_parent)
+    pool = ProcessPoolExecutor(jobs, context, initializer=end_with_parent)
     # Workers inherit that Ctrl-C is ignored: this process hears it too, and ends them below.
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
     waiting: set[Future[Done]] = {pool.submit(run_task, root, folder, run, t) for t in tasks}

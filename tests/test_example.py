@@ -4,7 +4,7 @@ Its run is done once more and both are compared, row by row and name by name:
 
 - equal, in the tables and in run.json: which rows there are and their order, names, seeds, hashes
   of the drawn networks, shapes, hazards, verdicts, causes, witnesses and counts;
-- masked, because two runs differ in it: the run's name, times, seconds and rates, the environment;
+- masked, because two runs differ in it: times, seconds, rates, processes and the environment;
 - masked, because another processor rounds otherwise: what was measured, which is each column and
   entry of floating-point numbers, the index of the worst entry, and how often a noise floor was
   needed. A NaN or an infinity is not masked.
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.skipif(
 )
 ROWS = ("agreement.csv", "trajectories.csv", "examples.csv")
 FILES = (*ROWS, "run.json", "REPORT.md", "index.html")
-OF_A_RUN = {"run", "started", "finished", "environment"}
+OF_A_RUN = {"started", "finished", "environment", "processes"}
 MEASURED = {"worst_index", "floors"}
 LINES = 20  # of a difference
 
@@ -88,7 +88,7 @@ def masked(path: Path) -> str:
     if path.suffix == ".json":
         return json.dumps(_entries(json.loads(whole(path))), indent=1, ensure_ascii=False)
     schema = TABLES[path.stem]
-    hidden = {f.name for f in fields(schema) if str(f.type) == "float"} | MEASURED | {"run"}
+    hidden = {f.name for f in fields(schema) if str(f.type) == "float"} | MEASURED
     with path.open(encoding="utf-8", newline="") as file:
         head, *rows = csv.reader(file)
     lines = [
@@ -198,7 +198,7 @@ def test_a_change_is_seen_and_told(tmp_path: Path, what: str) -> None:
 
 def test_a_measured_number_may_differ(tmp_path: Path) -> None:
     path = FOLDER / "agreement.csv"
-    other = {"run": "x", "manual": "0.123", "worst_ratio": "0.99", "worst_index": "9,9"}
+    other = {"manual": "0.123", "worst_ratio": "0.99", "worst_index": "9,9"}
     copy = change(path, tmp_path / "copy", lambda row: row | other)
     assert not differences(path, copy, masked)
     info = json.loads(whole(FOLDER / "run.json"))

@@ -130,6 +130,16 @@ def test_a_case_that_broke_is_told(run: Path) -> None:
     assert "Tanh-0: error in Tanh" in page
 
 
+def test_the_pace_is_that_by_the_clock(run: Path) -> None:
+    pace = {"networks": 60, "seconds": 7.2, "processes": 2, "networks_per_minute": 500.0}
+    amend(run, pace=pace)
+    for text in report(run):
+        plain = re.sub(r"</?strong>|\*\*", "", text).replace("\n", " ")
+        assert (
+            "By the clock, 2 processes judged 500 networks a minute: 60 networks in 7.2 s" in plain
+        )
+
+
 def test_a_run_that_failed_without_a_disagreement(run: Path) -> None:
     amend(run, verdict="disagree")
     page, markdown = report(run)
@@ -346,5 +356,5 @@ def test_numbers_read_well() -> None:
     ]  # fmt: skip
     assert share(1, 0) == "–"
     assert [plural(n, "entry") for n in (1, 2)] == ["1 entry", "2 entries"]
-    assert plural(3, "array") == "3 arrays"
+    assert [plural(3, n) for n in ("array", "process")] == ["3 arrays", "3 processes"]
     assert exact(0.1, "float64") == "0.1" and exact(0.10000000149011612, "float32") == "0.1"
