@@ -48,7 +48,7 @@ PROFILES = {
     "quick": Profile(networks=300, cases=20, steps=40, sensitivity=2),
     "default": Profile(networks=2400, cases=100, steps=200, sensitivity=6),
     "deep": Profile(networks=20000, cases=300, steps=200, sensitivity=12),
-    "example": Profile(networks=70, cases=2, steps=15, sensitivity=1),
+    "example": Profile(networks=70, cases=4, steps=15, sensitivity=2),
 }
 
 
