@@ -13,7 +13,7 @@ from gradproof.subject import load_subject
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "reports" / "example"
-TABLES = ("agreement.csv", "trajectories.csv", "examples.csv")
+ROWS = ("agreement.csv", "trajectories.csv", "examples.csv")
 """The rows as text alone, so that a diff shows what changed in them."""
 NAME = "example"
 """What its run is called: with a name of its own each time, every row would change."""
@@ -35,7 +35,7 @@ def judge(runs: Path, jobs: int = 0) -> tuple[Path, dict[str, Any]]:
 def write(run: Path, out: Path) -> None:
     """Write the report of the run in this folder into `out`."""
     subject = load_subject(ROOT)
-    report.write(run, out, subject.sections() if subject.sections else (), TABLES)
+    report.write(run, out, subject.sections() if subject.sections else (), ROWS)
 
 
 def main() -> int:

@@ -32,13 +32,12 @@ import pytest
 pytest.importorskip("torch", reason="the example's run judges against torch")
 
 from gradproof.report.load import TABLES
-from reports.make_example import FOLDER, ROOT, judge, write
+from reports.make_example import FOLDER, ROOT, ROWS, judge, write
 from tests.test_textbook import without_measured
 
 pytestmark = pytest.mark.skipif(
     (ROOT / "PKG-INFO").is_file(), reason="a source distribution has no example"
 )
-ROWS = ("agreement.csv", "trajectories.csv", "examples.csv")
 FILES = (*ROWS, "run.json", "REPORT.md", "index.html")
 OF_A_RUN = {"started", "finished", "environment", "processes"}
 MEASURED = {"worst_index", "floors"}
