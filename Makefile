@@ -39,7 +39,7 @@ if [ $$status -eq 1 ] && [ -n '$(VERDICT)' ]; then touch '$(VERDICT)'; else exit
 endef
 disagrees = $(if $(VERDICT),$(shell [ ! -e '$(VERDICT)' ] || echo exit 1))
 
-.PHONY: verify run-verify soak run-soak test test-pythons lint bench docs clean help
+.PHONY: verify run-verify soak run-soak test test-pythons lint bench example docs clean help
 
 verify: run-verify  ## draw networks, run both sides, judge and report [PROFILE= EXAMPLES= SEED= LAYERS= JOBS=]
 	$(disagrees)
@@ -72,6 +72,9 @@ lint: $(STAMP)  ## style, types and the form of the repository
 
 bench: $(STAMP)  ## side-by-side timings
 	$(BIN)/python -m benchmarks
+
+example: $(STAMP)  ## the example of a report, in reports/example
+	$(BIN)/python -m reports.make_example
 
 docs: $(VENV)/.docs  ## the documentation, in docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

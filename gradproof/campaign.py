@@ -44,6 +44,7 @@ PROFILES = {
     "quick": Profile(networks=300, cases=20, steps=40, sensitivity=2),
     "default": Profile(networks=2400, cases=100, steps=200, sensitivity=6),
     "deep": Profile(networks=20000, cases=300, steps=200, sensitivity=12),
+    "example": Profile(networks=70, cases=4, steps=15, sensitivity=2),
 }
 
 
@@ -118,9 +119,10 @@ def run(
     started = time.monotonic()
     work = partial(run_task, root, folder, about["run"])
     kept = f"its finished rows are kept in {folder}: gradproof report {folder}"
+    jobs = min(options.jobs or os.cpu_count() or 1, len(tasks)) or 1
     try:
         with progress(len(tasks)) as announce:
-            for finished in in_processes(work, tasks, options.jobs, folder, kept):
+            for finished in in_processes(work, tasks, jobs, folder, kept):
                 done.append(finished)
                 announce(finished)
     except KeyboardInterrupt:
@@ -128,13 +130,14 @@ def run(
     else:
         about["finished"] = now()
     about["seconds"] = {"judging": time.monotonic() - started}
-    about |= summarise(done)
+    about |= summarise(done) | pace(done, jobs)
     write_json(folder / "run.json", about)
     return folder, about
 
 
 def summarise(done: list[Done]) -> dict[str, Any]:
     """The verdict and the counts of the tasks that were finished."""
+    done = sorted(done, key=lambda d: d.task.name)  # they come as they are finished
     verdicts: dict[str, int] = {}
     for d in done:
         for verdict, count in d.verdicts.items():
@@ -158,10 +161,29 @@ def summarise(done: list[Done]) -> dict[str, Any]:
         "witnesses": sorted(w for d in done for w in d.witnesses),
         "accuracy": [a for d in done for a in d.extra.get("accuracy", [])],
         "sensitivity": {
-            layer: errors
-            for d in sorted(done, key=lambda d: d.task.name)
-            for layer, errors in d.extra.get("sensitivity", {}).items()
+            layer: errors for d in done for layer, errors in d.extra.get("sensitivity", {}).items()
         },
+    }
+
+
+def pace(done: list[Done], processes: int) -> dict[str, Any]:
+    """How fast networks were judged, by the clock; nothing where there were none.
+
+    The time is that from the beginning of the first task of networks to the end of the last one,
+    whatever else the processes did in between.
+    """
+    tasks = [d for d in done if d.task.source == "network"]
+    if not tasks:
+        return {}
+    seconds = max(d.span[1] for d in tasks) - min(d.span[0] for d in tasks)
+    networks = sum(d.examples for d in tasks)
+    return {
+        "pace": {
+            "networks": networks,
+            "seconds": seconds,
+            "processes": processes,
+            "networks_per_minute": 60 * networks / seconds,
+        }
     }
 
 

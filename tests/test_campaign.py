@@ -141,6 +141,8 @@ def test_the_rows_do_not_depend_on_the_workers(
     two, about = campaign.run(root, SUBJECT, options, silent)
     assert about["verdict"] == "agree" and about["finished"]
     assert about["counts"]["networks"] == 16
+    assert about["pace"]["networks"] == 16 and about["pace"]["processes"] == 2
+    assert 0 < about["pace"]["seconds"] < about["seconds"]["judging"]
 
     one = tmp_path / "one"
     (one / "parts").mkdir(parents=True)
@@ -149,7 +151,18 @@ def test_the_rows_do_not_depend_on_the_workers(
     done = [run_task(root, one, "one", task) for task in reversed(tasks)]
     assert rows(two) == rows(one)
     summary = campaign.summarise(done)
-    assert all(summary[name] == about[name] for name in ("verdict", "counts", "verdicts"))
+    assert json.dumps(summary) == json.dumps({name: about[name] for name in summary})
+
+
+def test_the_pace_is_from_the_first_networks_beginning_to_the_last_ones_end() -> None:
+    def done(source: str, examples: int, *span: float) -> Done:
+        return Done(Task(source, "Net", examples, 0), examples=examples, span=span)
+
+    networks = [done("network", 20, 3.0, 9.0), done("network", 10, 4.0, 7.0)]
+    others = [done("layer", 100, 0.0, 2.0), done("layer", 100, 6.0, 20.0)]
+    assert campaign.pace(others, 2) == {}
+    pace = campaign.pace([*networks, *others], 2)["pace"]
+    assert pace == {"networks": 30, "seconds": 6.0, "processes": 2, "networks_per_minute": 300.0}
 
 
 def test_too_many_vacuous_networks_are_no_agreement() -> None:
