@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ from gradproof.worker import Done, Task, run_task
 
 SHARD = 200
 """Networks in one task."""
+MOST_VACUOUS = 0.05
+"""The share of networks that may show nothing before the run as a whole shows too little."""
 Progress: TypeAlias = Callable[[int], AbstractContextManager[Callable[[Done], None]]]
 
 
@@ -146,9 +149,10 @@ def summarise(done: list[Done]) -> dict[str, Any]:
     vacuous = sum(d.verdicts.get("vacuous", 0) for d in networks)
     drawn = sum(d.examples for d in networks)
     bad = verdicts.get("disagree", 0) + verdicts.get("error", 0)
-    too_vacuous = drawn > 0 and vacuous > 0.05 * drawn
+    blind = too_vacuous(vacuous, drawn)
     return {
-        "verdict": "disagree" if bad or too_vacuous else "agree",
+        "verdict": "disagree" if bad or blind else "agree",
+        "too vacuous": blind,
         "verdicts": verdicts,
         "counts": {
             "networks": drawn,
@@ -164,6 +168,15 @@ def summarise(done: list[Done]) -> dict[str, Any]:
             layer: errors for d in done for layer, errors in d.extra.get("sensitivity", {}).items()
         },
     }
+
+
+def too_vacuous(vacuous: int, networks: int) -> bool:
+    """Whether more than 1 in 20 networks are vacuous, beyond three standard deviations of chance.
+
+    Source    the normal approximation of the binomial distribution: np ± 3 √(np (1 − p))
+    """
+    expected = networks * MOST_VACUOUS
+    return vacuous > expected + 3 * math.sqrt(expected * (1 - MOST_VACUOUS))
 
 
 def pace(done: list[Done], processes: int) -> dict[str, Any]:

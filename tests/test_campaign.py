@@ -166,13 +166,15 @@ def test_the_pace_is_from_the_first_networks_beginning_to_the_last_ones_end() ->
 
 
 def test_too_many_vacuous_networks_are_no_agreement() -> None:
-    def verdict(vacuous: int) -> Any:
-        counts = {"agree": 100 - vacuous, "vacuous": vacuous}
-        done = Done(Task("network", "Net", 100, 0), examples=100, verdicts=counts)
+    def verdict(vacuous: int, drawn: int) -> Any:
+        counts = {"agree": drawn - vacuous, "vacuous": vacuous}
+        done = Done(Task("network", "Net", drawn, 0), examples=drawn, verdicts=counts)
         return campaign.summarise([done])["verdict"]
 
-    assert verdict(5) == "agree"
-    assert verdict(6) == "disagree"
+    assert verdict(1050, 20000) == "agree"
+    assert verdict(1100, 20000) == "disagree"
+    assert verdict(2, 24) == "agree", "two of few networks may be chance"
+    assert verdict(24, 24) == "disagree"
 
 
 def test_a_disagreement_is_said_and_replays(
