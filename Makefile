@@ -39,7 +39,7 @@ if [ $$status -eq 1 ] && [ -n '$(VERDICT)' ]; then touch '$(VERDICT)'; else exit
 endef
 disagrees = $(if $(VERDICT),$(shell [ ! -e '$(VERDICT)' ] || echo exit 1))
 
-.PHONY: verify run-verify soak run-soak test test-pythons lint bench calibrate docs clean help
+.PHONY: verify run-verify soak run-soak test test-pythons lint bench calibrate example docs clean help
 
 verify: run-verify  ## draw networks, run both sides, judge and report [PROFILE= EXAMPLES= SEED= LAYERS= JOBS=]
 	$(disagrees)
@@ -75,6 +75,9 @@ bench: $(STAMP)  ## side-by-side timings
 
 calibrate: $(STAMP)  ## false alarms against sensitivity, for other bounds than the judge's (some minutes)
 	$(BIN)/python -m benchmarks.calibrate
+
+example: $(STAMP)  ## the example of a report, in reports/example
+	$(BIN)/python -m reports.make_example
 
 docs: $(VENV)/.docs  ## the documentation, in docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

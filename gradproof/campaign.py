@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ from gradproof.worker import Done, Task, run_task
 
 SHARD = 200
 """Networks in one task."""
+MOST_VACUOUS = 0.05
+"""The share of networks that may show nothing before the run as a whole shows too little."""
 Progress: TypeAlias = Callable[[int], AbstractContextManager[Callable[[Done], None]]]
 
 
@@ -44,6 +47,7 @@ PROFILES = {
     "quick": Profile(networks=300, cases=20, steps=40, sensitivity=2),
     "default": Profile(networks=2400, cases=100, steps=200, sensitivity=6),
     "deep": Profile(networks=20000, cases=300, steps=200, sensitivity=12),
+    "example": Profile(networks=70, cases=4, steps=15, sensitivity=2),
 }
 
 
@@ -118,9 +122,10 @@ def run(
     started = time.monotonic()
     work = partial(run_task, root, folder, about["run"])
     kept = f"its finished rows are kept in {folder}: gradproof report {folder}"
+    jobs = min(options.jobs or os.cpu_count() or 1, len(tasks)) or 1
     try:
         with progress(len(tasks)) as announce:
-            for finished in in_processes(work, tasks, options.jobs, folder, kept):
+            for finished in in_processes(work, tasks, jobs, folder, kept):
                 done.append(finished)
                 announce(finished)
     except KeyboardInterrupt:
@@ -128,13 +133,14 @@ def run(
     else:
         about["finished"] = now()
     about["seconds"] = {"judging": time.monotonic() - started}
-    about |= summarise(done)
+    about |= summarise(done) | pace(done, jobs)
     write_json(folder / "run.json", about)
     return folder, about
 
 
 def summarise(done: list[Done]) -> dict[str, Any]:
     """The verdict and the counts of the tasks that were finished."""
+    done = sorted(done, key=lambda d: d.task.name)  # they come as they are finished
     verdicts: dict[str, int] = {}
     for d in done:
         for verdict, count in d.verdicts.items():
@@ -143,9 +149,10 @@ def summarise(done: list[Done]) -> dict[str, Any]:
     vacuous = sum(d.verdicts.get("vacuous", 0) for d in networks)
     drawn = sum(d.examples for d in networks)
     bad = verdicts.get("disagree", 0) + verdicts.get("error", 0)
-    too_vacuous = drawn > 0 and vacuous > 0.05 * drawn
+    blind = too_vacuous(vacuous, drawn)
     return {
-        "verdict": "disagree" if bad or too_vacuous else "agree",
+        "verdict": "disagree" if bad or blind else "agree",
+        "too vacuous": blind,
         "verdicts": verdicts,
         "counts": {
             "networks": drawn,
@@ -158,10 +165,38 @@ def summarise(done: list[Done]) -> dict[str, Any]:
         "witnesses": sorted(w for d in done for w in d.witnesses),
         "accuracy": [a for d in done for a in d.extra.get("accuracy", [])],
         "sensitivity": {
-            layer: errors
-            for d in sorted(done, key=lambda d: d.task.name)
-            for layer, errors in d.extra.get("sensitivity", {}).items()
+            layer: errors for d in done for layer, errors in d.extra.get("sensitivity", {}).items()
         },
+    }
+
+
+def too_vacuous(vacuous: int, networks: int) -> bool:
+    """Whether more than 1 in 20 networks are vacuous, beyond three standard deviations of chance.
+
+    Source    the normal approximation of the binomial distribution: np ± 3 √(np (1 − p))
+    """
+    expected = networks * MOST_VACUOUS
+    return vacuous > expected + 3 * math.sqrt(expected * (1 - MOST_VACUOUS))
+
+
+def pace(done: list[Done], processes: int) -> dict[str, Any]:
+    """How fast networks were judged, by the clock; nothing where there were none.
+
+    The time is that from the beginning of the first task of networks to the end of the last one,
+    whatever else the processes did in between.
+    """
+    tasks = [d for d in done if d.task.source == "network"]
+    if not tasks:
+        return {}
+    seconds = max(d.span[1] for d in tasks) - min(d.span[0] for d in tasks)
+    networks = sum(d.examples for d in tasks)
+    return {
+        "pace": {
+            "networks": networks,
+            "seconds": seconds,
+            "processes": processes,
+            "networks_per_minute": 60 * networks / seconds,
+        }
     }
 
 

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     verify = commands.add_parser("verify", help="draw networks, run both sides, judge, report")
-    verify.add_argument("--profile", default="default", help="quick, default or deep")
+    verify.add_argument("--profile", default="default", help="quick, default, deep, example")
     verify.add_argument("--examples", type=_count, help="networks to draw")
     verify.add_argument("--seed", type=_natural, default=0, help="the same seed draws the same")
     verify.add_argument("--layers", default="", help="judge these alone: Linear,ReLU")

@@ -14,6 +14,9 @@ from gradproof.verdict import Finding
 _NEAR = (2.0**-30, 2.0**-40)
 """Two distances from the point, relative to the array's scale. Across a kink the gradient jumps by
 as much at the lesser; in a smooth place it changes in proportion."""
+_ONWARD = 2 * _NEAR[1] / (_NEAR[0] - _NEAR[1])
+"""Twice the change that is left between the lesser distance and the point, where the gradient has a
+slope there: a hull that is a little too wide, never too narrow."""
 
 
 def jumps(
@@ -21,7 +24,8 @@ def jumps(
 ) -> dict[str, tuple[Array, Array]]:
     """Least and greatest one-sided gradient of each argument that has a jump, in float64.
 
-    Both are equal where there is none. Empty when nothing jumps.
+    Both are equal where there is none. Empty when nothing jumps. Measured at a distance, they are
+    carried on to the point itself by their change between the two distances.
     """
     near = [_hull(function, case, distance, directions) for distance in _NEAR]
     found = {}
@@ -29,8 +33,10 @@ def jumps(
         far_low, far_high = near[0][name]
         with np.errstate(invalid="ignore"):  # infinities, of which the difference is none
             jump = (high - low) > 0.5 * (far_high - far_low)
+            least = low - _ONWARD * np.abs(far_low - low)
+            greatest = high + _ONWARD * np.abs(far_high - high)
         if jump.any():
-            found[name] = np.where(jump, low, high), high
+            found[name] = np.where(jump, least, high), np.where(jump, greatest, high)
     return found
 
 

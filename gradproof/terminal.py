@@ -76,6 +76,8 @@ def show(folder: Path, about: dict[str, Any], layers: Sequence[LayerRow], out: P
     if about.get("interrupted"):  # the counts are of whole tasks
         verdict = f"{about['verdict']} so far"
     console.print(verdict, highlight=False)
+    if about["too vacuous"]:
+        console.print("too many networks are vacuous: more than 1 in 20 could not have failed")
     console.print(f"report: {out}/index.html", highlight=False)
 
 

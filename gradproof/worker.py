@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 from gradproof.clock import Clock
@@ -50,6 +50,7 @@ class Done:
 
     worst      greatest share of its bound that an error took up
     witnesses  paths relative to the run's folder
+    span       when it began and ended, in seconds of a clock that all processes share
     """
 
     task: Task
@@ -59,6 +60,7 @@ class Done:
     verdicts: dict[str, int] = field(default_factory=dict)
     witnesses: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+    span: tuple[float, float] = (0.0, 0.0)
 
 
 class Disagreement(AssertionError):
@@ -89,6 +91,13 @@ def subject_at(root: Path) -> Subject:
 def run_task(root: Path, folder: Path, run: str, task: Task, shrink: bool = True) -> Done:
     """Do one task and leave its rows in ``folder/parts``."""
     subject = subject_at(root)
+    began = monotonic()
+    done = _done(subject, folder, run, task, shrink)
+    done.span = (began, monotonic())
+    return done
+
+
+def _done(subject: Subject, folder: Path, run: str, task: Task, shrink: bool) -> Done:
     if task.source == "trajectory":
         from gradproof.training import record
 

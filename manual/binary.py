@@ -81,8 +81,7 @@ class BCEWithLogitsLoss(Layer):
         check_fits(x, weight)
         check_fits(x, pos_weight)
         # log σ(−x) = log σ(x) − x
-        hits = 1 if pos_weight is None else 1 - target + pos_weight * target
-        loss = (1 - target) * x - hits * _log_sigmoid(x)
+        loss = (1 - target) * x - _hits(target, pos_weight) * _log_sigmoid(x)
         if weight is not None:
             loss = weight * loss
         return reduce_loss(loss, self.reduction, x.size), (x, target, weight, pos_weight)
@@ -96,10 +95,14 @@ class BCEWithLogitsLoss(Layer):
             dx = g * (sigmoid(x) - target)
             dtarget = -g * x
         else:
-            positive = pos_weight * target
-            dx = g * ((1 - target + positive) * sigmoid(x) - positive)
+            dx = g * (_hits(target, pos_weight) * sigmoid(x) - pos_weight * target)
             dtarget = g * (_log_sigmoid(-x) - pos_weight * _log_sigmoid(x))
         return {"x": np.asarray(dx), "target": np.asarray(dtarget)}
+
+
+def _hits(target: Array, pos_weight: Array | None) -> Array | int:
+    """1 − target + pos_weight target, written so that a large target does not cancel."""
+    return 1 if pos_weight is None else 1 + (pos_weight - 1) * target
 
 
 def _log_sigmoid(x: Array) -> Array:

@@ -55,7 +55,9 @@ class CrossEntropyLoss(Layer):
     def backward(self, saved: Saved, dy: Array) -> Grads:
         p, hot, valid, weight, total = saved
         axis = _class_axis(p)
-        g = np.where(valid, spread(dy, self.reduction, total), 0)
+        g = spread(dy, self.reduction, total)
+        if np.count_nonzero(valid) != valid.size:
+            g = np.where(valid, g, 0)
         if weight is None and not self.label_smoothing:
             slope = p - hot  # Σ_c q is 1
         else:
@@ -65,7 +67,7 @@ class CrossEntropyLoss(Layer):
             if weight is not None:
                 q = weight * q
             slope = p * np.add.reduce(q, axis=axis, keepdims=True) - q
-        slope *= _facing(g, axis)
+        slope *= _facing(g, axis) if g.ndim else g
         return {"x": slope}
 
 

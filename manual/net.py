@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from itertools import chain
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from manual.layer import Array, Grads, Layer, Saved
+from manual.layer import Grads, Layer, Saved
+
+Slots: TypeAlias = tuple[tuple[str, str], ...]
+Pick: TypeAlias = Callable[[list[Any]], Sequence[Any]]
+Wanted: TypeAlias = frozenset[str] | None
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Step:
         return (self.out,) if isinstance(self.out, str) else self.out
 
     @cached_property
-    def slots(self) -> tuple[tuple[str, str], ...]:
+    def slots(self) -> Slots:
         """(the layer's own argument name, the network's name for it) of every argument given."""
         names = self.layer.argument_kinds(len(self.args))
         return tuple((n, a) for n, a in zip(names, self.args, strict=True) if a is not None)
@@ -96,72 +102,100 @@ class Net(Layer):
     def forward(self, *args: Any) -> tuple[Any, Saved]:
         if len(args) != len(self.inputs):
             raise NetError(f"the network takes {len(self.inputs)} arrays, {len(args)} were given")
-        values: dict[str | None, Any] = dict(zip(self.inputs, args, strict=True))
-        values[None] = None
-        value_of = values.__getitem__
-        saved = []
+        values = [None, *args]
+        saved: list[Saved] = []
         y: Any = None
-        for step in self.steps:
+        for layer, outs, pick in self._program:
             try:
-                y, kept = step.layer.forward(*map(value_of, step.args))
+                y, kept = layer.forward(*pick(values))
             except (ValueError, IndexError) as error:
-                raise NetError(_misfit(step, map(value_of, step.args), error)) from error
+                step = self.steps[len(saved)]
+                raise NetError(_misfit(step, pick(values), error)) from error
             saved.append(kept)
-            out = step.out
-            if isinstance(out, str):
-                values[out] = y
+            if outs is None:
+                values.append(y)
             else:
-                values.update(zip(out, y, strict=True))
+                values += [value for _, value in zip(outs, y, strict=True)]
         return y, tuple(saved)
 
     def backward(self, saved: Saved, dy: Any) -> Grads:
         """As `Layer.backward`; an output without a cotangent has None in the tuple dy."""
         last = self.steps[-1].out
         grads: Grads = {last: dy} if isinstance(last, str) else dict(zip(last, dy, strict=True))
-        for (step, slots, told), kept in zip(self._tape, reversed(saved), strict=True):
-            out = step.out
+        for i, layer, out, slots, wanted in self._tape:
             arrived: Any
             if isinstance(out, str):
-                arrived = _sealed(grads.pop(out, None))
+                arrived = grads.pop(out, None)
                 if arrived is None:
                     continue
             else:
                 arrived = tuple(_sealed(grads.pop(name, None)) for name in out)
                 if all(part is None for part in arrived):
                     continue
-            given = step.layer.backward(kept, arrived, *told)
+            if wanted is None:
+                given = layer.backward(saved[i], arrived)
+            else:
+                given = layer.backward(saved[i], arrived, wanted)
             for own, name in slots:
-                if own in given:
-                    grad = given[own]
-                    grads[name] = np.asarray(grads[name] + grad) if name in grads else grad
+                grad = given.get(own)
+                if grad is None:
+                    continue
+                if name in grads:
+                    grad = np.asarray(grads[name] + grad)
+                elif grad is arrived or grad.base is not None:
+                    grad = _sealed(grad)
+                grads[name] = grad
         return grads
 
     @cached_property
-    def _tape(self) -> tuple[tuple[Step, tuple[tuple[str, str], ...], tuple[Any, ...]], ...]:
-        """The steps in reverse, each with the slots that need a gradient.
+    def _program(self) -> tuple[tuple[Layer, tuple[str, ...] | None, Pick], ...]:
+        """Of every step the layer, the names of its outputs if several, its arguments' picker.
+
+        Values are numbered in the order in which they are set, after the absent one, which is 0.
+        """
+        number: dict[str | None, int] = {None: 0}
+        for name in (*self.inputs, *chain.from_iterable(step.outs for step in self.steps)):
+            number[name] = len(number)
+        program = []
+        for step in self.steps:
+            outs = None if isinstance(step.out, str) else step.out
+            program.append((step.layer, outs, _picker([number[name] for name in step.args])))
+        return tuple(program)
+
+    @cached_property
+    def _tape(self) -> tuple[tuple[int, Any, str | tuple[str, ...], Slots, Wanted], ...]:
+        """Of every step, in reverse, its number, layer, outputs and slots that need a gradient.
 
         Where those are not all, and the layer's backward has a parameter `wanted`, it is told them.
         """
         variable = set(self.inputs).difference(self.constants)
         tape = []
-        for step in self.steps:
+        for i, step in enumerate(self.steps):
             slots = tuple((own, name) for own, name in step.slots if name in variable)
             if slots:
                 variable.update(step.outs)
-            told: tuple[Any, ...] = ()
+            wanted: Wanted = None
             takes = inspect.signature(step.layer.backward).parameters
             if slots != step.slots and "wanted" in takes:
-                told = (frozenset(own for own, _ in slots),)
-            tape.append((step, slots, told))
+                wanted = frozenset(own for own, _ in slots)
+            tape.append((i, step.layer, step.out, slots, wanted))
         return tuple(reversed(tape))
 
 
-def _sealed(dy: Array | None) -> Array | None:
+def _sealed(dy: Any) -> Any:
     """A read-only view: a layer may hand dy on as two gradients, and neither may be written to."""
     if dy is not None:
         dy = dy.view()
         dy.setflags(write=False)
     return dy
+
+
+def _picker(numbers: list[int]) -> Pick:
+    """What picks the values with these numbers, as a sequence, out of all."""
+    if len(numbers) > 1:
+        return itemgetter(*numbers)
+    first = numbers[0] if numbers else 0
+    return itemgetter(slice(first, first + len(numbers)))
 
 
 def _bind(name: str, where: str, known: set[str], unread: dict[str, str]) -> None:

@@ -26,7 +26,9 @@ class ReLU(Layer):
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (y,) = saved
-        return {"x": np.asarray(dy * (y > 0))}  # a mask multiplies faster than it selects
+        dx = (y > 0).astype(dy.dtype)  # a mask multiplies faster than it selects
+        dx *= dy
+        return {"x": np.asarray(dx)}
 
 
 @dataclass(frozen=True)

@@ -34,4 +34,6 @@ def soft_cross_entropy_loss(
 
 @twin.register
 def nll_loss(layer: NLLLoss, x: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    # Its backward refuses an input with two axes beside the classes' that is not contiguous.
+    x = x.contiguous()
     return F.nll_loss(x, target, weight, ignore_index=layer.ignore_index, reduction=layer.reduction)

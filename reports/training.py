@@ -39,7 +39,7 @@ from manual.rprop import Rprop
 from manual.sgd import SGD
 
 BATCH = 16
-RUNS = {"quick": 6}
+RUNS = {"quick": 6, "example": 4}
 """How many runs a profile has; all of them if it is not named. Smaller ones have the first."""
 
 OPTIMIZERS: tuple[Optimizer, ...] = (

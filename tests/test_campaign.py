@@ -141,6 +141,8 @@ def test_the_rows_do_not_depend_on_the_workers(
     two, about = campaign.run(root, SUBJECT, options, silent)
     assert about["verdict"] == "agree" and about["finished"]
     assert about["counts"]["networks"] == 16
+    assert about["pace"]["networks"] == 16 and about["pace"]["processes"] == 2
+    assert 0 < about["pace"]["seconds"] < about["seconds"]["judging"]
 
     one = tmp_path / "one"
     (one / "parts").mkdir(parents=True)
@@ -149,17 +151,30 @@ def test_the_rows_do_not_depend_on_the_workers(
     done = [run_task(root, one, "one", task) for task in reversed(tasks)]
     assert rows(two) == rows(one)
     summary = campaign.summarise(done)
-    assert all(summary[name] == about[name] for name in ("verdict", "counts", "verdicts"))
+    assert json.dumps(summary) == json.dumps({name: about[name] for name in summary})
+
+
+def test_the_pace_is_from_the_first_networks_beginning_to_the_last_ones_end() -> None:
+    def done(source: str, examples: int, *span: float) -> Done:
+        return Done(Task(source, "Net", examples, 0), examples=examples, span=span)
+
+    networks = [done("network", 20, 3.0, 9.0), done("network", 10, 4.0, 7.0)]
+    others = [done("layer", 100, 0.0, 2.0), done("layer", 100, 6.0, 20.0)]
+    assert campaign.pace(others, 2) == {}
+    pace = campaign.pace([*networks, *others], 2)["pace"]
+    assert pace == {"networks": 30, "seconds": 6.0, "processes": 2, "networks_per_minute": 300.0}
 
 
 def test_too_many_vacuous_networks_are_no_agreement() -> None:
-    def verdict(vacuous: int) -> Any:
-        counts = {"agree": 100 - vacuous, "vacuous": vacuous}
-        done = Done(Task("network", "Net", 100, 0), examples=100, verdicts=counts)
+    def verdict(vacuous: int, drawn: int) -> Any:
+        counts = {"agree": drawn - vacuous, "vacuous": vacuous}
+        done = Done(Task("network", "Net", drawn, 0), examples=drawn, verdicts=counts)
         return campaign.summarise([done])["verdict"]
 
-    assert verdict(5) == "agree"
-    assert verdict(6) == "disagree"
+    assert verdict(1050, 20000) == "agree"
+    assert verdict(1100, 20000) == "disagree"
+    assert verdict(2, 24) == "agree", "two of few networks may be chance"
+    assert verdict(24, 24) == "disagree"
 
 
 def test_a_disagreement_is_said_and_replays(

@@ -57,7 +57,7 @@ BAD_OPTIONS = {
     "--layers Lineal": "unknown layer 'Lineal' in LAYERS; did you mean Linear? there are ",
     "--layers Linear,,ReLU": "unknown layer '' in LAYERS; there are ",
     "--layers ,": "unknown layer '' in LAYERS; there are ",
-    "--profile quik": "unknown PROFILE 'quik'; choose one of quick, default, deep",
+    "--profile quik": "unknown PROFILE 'quik'; choose one of quick, default, deep, example",
     "--examples 0": "argument --examples: '0' given; a whole number from 1 is expected; see ",
     "--examples x": "argument --examples: 'x' given; a whole number from 1 is expected; see ",
     "--examples 1e3": "argument --examples: '1e3' given; a whole number from 1 is expected; see ",
@@ -130,12 +130,33 @@ def test_no_project(refused: Refused, folder: Path) -> None:
 
 SUBJECTS = {
     "": 'has no [tool.gradproof] subject = "module:function"; add one that names',
+    "[tool.gradproof]\nsubject = 3": "has no [tool.gradproof] subject = ",
     '[tool.gradproof]\nsubject = "tests.subject"': "has no [tool.gradproof] subject = ",
-    '[tool.gradproof]\nsubject = "no_such:f"': "the subject no_such:f cannot be imported: ",
-    '[tool.gradproof]\nsubject = "math:f"': "the subject math:f cannot be made: ",
+    '[tool.gradproof]\nsubject = ":subject"': "has no [tool.gradproof] subject = ",
+    '[tool.gradproof]\nsubject = "no_such:f"': (
+        "the subject no_such:f cannot be imported: ModuleNotFoundError: No module named 'no_such'; "
+        "install or mend no_such"
+    ),
+    '[tool.gradproof]\nsubject = "math:f"': (
+        "the subject math:f cannot be made: f is absent in math; define a function f() there"
+    ),
+    '[tool.gradproof]\nsubject = "math:pi"': (
+        "the subject math:pi cannot be made: pi is of type float in math; define a function pi()"
+    ),
+    '[tool.gradproof]\nsubject = "math:sqrt"': (
+        "the subject math:sqrt cannot be made: TypeError: math.sqrt() takes exactly one argument "
+        "(0 given); mend math:sqrt"
+    ),
     '[tool.gradproof]\nsubject = "builtins:dict"': (
         "builtins:dict returned dict; a gradproof.Subject is expected"
     ),
+    "[tool.gradproof\nsubject = 3": (
+        "pyproject.toml is not valid TOML: Expected ']' at the end of a table declaration (at line "
+        "1, column 16); mend it there"
+    ),
+    "tool = 3": "pyproject.toml: tool is of type int, a table is expected; write [tool.gradproof]",
+    '[tool]\ngradproof = "m:f"': "pyproject.toml: gradproof is of type str, a table is expected; ",
+    "[[tool.gradproof]]": "pyproject.toml: gradproof is of type list, a table is expected; write ",
 }
 
 
@@ -143,6 +164,43 @@ SUBJECTS = {
 def test_a_subject_that_is_none(refused: Refused, folder: Path, text: str) -> None:
     (folder / "pyproject.toml").write_text(text)
     assert SUBJECTS[text] in refused("verify")
+
+
+def test_a_pyproject_that_is_no_text(refused: Refused, folder: Path) -> None:
+    (folder / "pyproject.toml").write_bytes(b"\xff\xfe")
+    assert refused("verify").startswith(f"{folder / 'pyproject.toml'} cannot be read: 'utf-8' ")
+
+
+RAISING = {
+    "raise KeyError('absent')": ("made: KeyError: 'absent'", 1),
+    "import sys\nsys.exit('no more')": ("made: SystemExit: no more", 2),
+    "\ndef f(:": ("made: SyntaxError: ", 2),
+    "\n\nimport no_such_module": ("imported: ModuleNotFoundError: No module named ", 3),
+    "def f():\n    raise ValueError('two\\nlines')": ("made: ValueError: two lines", 2),
+    "def f():\n    raise RuntimeError": ("made: RuntimeError ", 2),
+    "def f():\n    assert 1 < 0": ("made: AssertionError ", 2),
+    "def f():\n    return f()": ("made: RecursionError: ", 2),
+    "import json\ndef f():\n    json.loads('{')": ("made: JSONDecodeError: ", 3),
+}
+"""What a subject's module holds, what is said of it, and the line that is blamed."""
+
+
+@pytest.mark.parametrize("text", RAISING)
+def test_a_subject_that_raises(
+    refused: Refused, folder: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (folder / "pyproject.toml").write_text('[tool.gradproof]\nsubject = "raising_subject:f"')
+    (folder / "raising_subject.py").write_text(text)
+    monkeypatch.delitem(sys.modules, "raising_subject", raising=False)
+    raised, line = RAISING[text]
+    try:
+        said = refused("list")
+    finally:
+        sys.modules.pop("raising_subject", None)
+    assert said.startswith(f"the subject raising_subject:f cannot be {raised}")
+    place = f"{folder / 'raising_subject.py'}:{line}"
+    assert f" (at {place}); " in said
+    assert said.endswith(("; install or mend no_such_module", f"; mend {place}"))
 
 
 def test_an_unfinished_subject(
@@ -171,7 +229,7 @@ def test_torch_is_missing(folder: Path, tmp_path: Path, command: str) -> None:
 def test_a_crash_is_no_disagreement(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("tests.subject.subject", lambda: 1 // 0)
+    monkeypatch.setattr("gradproof.terminal.show_layers", lambda subject: 1 // 0)
     assert main(["list"]) == 2
     assert "ZeroDivisionError" in capsys.readouterr().err
 

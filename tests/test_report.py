@@ -59,6 +59,15 @@ def test_an_agreeing_run(run: Path) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_a_network_that_is_trained_is_none_of_those_drawn(run: Path) -> None:
+    path = run / "parts/agreement-0.jsonl"
+    row = json.loads(path.read_text("utf-8").splitlines()[1])
+    row[1:3] = ["trajectory-0-1", "64-32-10"]
+    append(path, json.dumps(row) + "\n")
+    for text in report(run):
+        assert "20 of them distinct" in text
+
+
 def test_disagreements_are_told_with_their_messages(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", wrong=["GELU", "Linear"])
     page, markdown = report(run)
@@ -119,6 +128,16 @@ def test_a_case_that_broke_is_told(run: Path) -> None:
     for text in (page, markdown):
         assert "1 case disagrees" in text and "it broke before an array could be compared" in text
     assert "Tanh-0: error in Tanh" in page
+
+
+def test_the_pace_is_that_by_the_clock(run: Path) -> None:
+    pace = {"networks": 60, "seconds": 7.2, "processes": 2, "networks_per_minute": 500.0}
+    amend(run, pace=pace)
+    for text in report(run):
+        plain = re.sub(r"</?strong>|\*\*", "", text).replace("\n", " ")
+        assert (
+            "By the clock, 2 processes judged 500 networks a minute: 60 networks in 7.2 s" in plain
+        )
 
 
 def test_a_run_that_failed_without_a_disagreement(run: Path) -> None:
@@ -337,5 +356,5 @@ def test_numbers_read_well() -> None:
     ]  # fmt: skip
     assert share(1, 0) == "–"
     assert [plural(n, "entry") for n in (1, 2)] == ["1 entry", "2 entries"]
-    assert plural(3, "array") == "3 arrays"
+    assert [plural(3, n) for n in ("array", "process")] == ["3 arrays", "3 processes"]
     assert exact(0.1, "float64") == "0.1" and exact(0.10000000149011612, "float32") == "0.1"

@@ -20,9 +20,12 @@ axe = pytest.importorskip(
     "axe_playwright_python.base",
     reason="the report was not opened in a browser: axe-playwright-python is absent",
 )
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 if BROWSER is None:
-    pytest.skip("the report was not opened in a browser: no chromium", allow_module_level=True)
+    pytest.skip("the report was not opened in a browser: none is here", allow_module_level=True)
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "reports/example/index.html"
 
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -170,6 +173,15 @@ def test_a_narrow_window_scrolls_only_its_tables(browser: Any, address: str) -> 
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / "narrow.png", full_page=True)
     page.close()
+
+
+@pytest.mark.skipif((ROOT / "PKG-INFO").is_file(), reason="a source distribution has no example")
+def test_the_example_fits_a_narrow_window_too(browser: Any) -> None:
+    opened = Opened(browser, EXAMPLE.as_uri(), viewport={"width": 390, "height": 800})
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert opened.page.locator("#textbook math").count() > 0
+    assert opened.requests == [EXAMPLE.as_uri()] and opened.complaints == []
+    opened.page.close()
 
 
 def test_everything_is_there_without_scripts(browser: Any, address: str) -> None:

@@ -7,7 +7,8 @@ A run's folder holds
     run.json       run (its id), started, finished (absent: the run is incomplete), seed, profile,
                    examples (how many were asked for), verdict ("agree" or "disagree"),
                    environment {name: value}, counts {name: value}, conventions {layer: reason},
-                   seconds {setup, layers, networks, trajectories, …}, accuracy [{dataset, network,
+                   seconds {setup, layers, networks, trajectories, …}, pace {networks, seconds,
+                   processes, networks_per_minute}, accuracy [{dataset, network,
                    optimizer, mode, metric, manual, reference}]; all but `run` may be absent
     parts/         agreement-*.jsonl, trajectories-*.jsonl, examples-*.jsonl: a first line with
                    the column names, then one JSON list per row (see gradproof.records)
@@ -29,8 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["Section", "write"]
 
 
-def write(run_dir: Path, out_dir: Path, sections: Sequence[Section] = ()) -> list[LayerRow]:
+def write(
+    run_dir: Path,
+    out_dir: Path,
+    sections: Sequence[Section] = (),
+    files: Sequence[str] | None = None,
+) -> list[LayerRow]:
     """Write the report of the run in `run_dir` into `out_dir`, replacing an older one.
+
+    files    of the tables (see `output.data_files`); by default all that can be written here
 
     Returns the lines of its table of layers.
 
@@ -44,4 +52,4 @@ def write(run_dir: Path, out_dir: Path, sections: Sequence[Section] = ()) -> lis
         raise InputError(
             f"the report needs {error.name}, which is not installed: install gradproof[report]"
         ) from error
-    return build(Path(run_dir), Path(out_dir), tuple(sections))
+    return build(Path(run_dir), Path(out_dir), tuple(sections), files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from gradproof.report import html, markdown, output
@@ -12,9 +13,11 @@ from gradproof.report.tables import LayerRow
 from gradproof.report.view import view
 
 
-def build(run_dir: Path, out_dir: Path, sections: tuple[Section, ...]) -> list[LayerRow]:
+def build(
+    run_dir: Path, out_dir: Path, sections: tuple[Section, ...], files: Sequence[str] | None = None
+) -> list[LayerRow]:
     """Everything is read and rendered before the first file is written."""
-    files = output.data_files()
+    files = output.data_files() if files is None else tuple(files)
     run = load(run_dir)
     shown = view(run, (*sections, *sensitivity(run.info)), files)
     page, text = html.render(shown), markdown.render(shown)

@@ -63,8 +63,9 @@ def plural(number: float, noun: str) -> str:
     """1 network, 2 networks; boxes and entries too."""
     if number == 1:
         return f"1 {noun}"
-    many = noun[:-1] + "ies" if noun.endswith("y") and noun[-2] not in "aeiou" else noun + "s"
-    return f"{count(number)} {many}"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{count(number)} {noun[:-1]}ies"
+    return f"{count(number)} {noun}{'es' if noun.endswith(('s', 'x')) else 's'}"
 
 
 def exact(number: float, dtype: str) -> str:

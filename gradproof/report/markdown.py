@@ -181,8 +181,17 @@ def _time(view: View) -> list[str]:
         said = f"The judge's own work took **{share(time.judge, time.total)}** of the time spent "
         said += f"on the cases ({', '.join(f'{name} {seconds(s)}' for name, s in time.parts)})."
         if view.totals.networks:
-            said += f" Each worker judged **{count(time.networks_per_minute)} networks a minute**."
+            said += " In the time spent on networks, a worker judged "
+            said += f"{count(time.networks_per_minute)} of them a minute."
         parts.append(said)
+    if time.pace:
+        pace = time.pace
+        parts.append(
+            f"By the clock, {plural(pace.processes, 'process')} judged "
+            f"**{count(pace.networks_per_minute)} networks a minute**: "
+            f"{plural(pace.networks, 'network')} in {seconds(pace.seconds)}, from the beginning of "
+            "the first to the end of the last, whatever else the processes did meanwhile."
+        )
     if time.phases:
         parts.append(_table(["Over the run", ""], [[n, seconds(s)] for n, s in time.phases], "lr"))
     return parts

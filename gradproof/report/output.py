@@ -14,10 +14,15 @@ from gradproof.errors import InputError
 from gradproof.report.load import Run
 
 
+def has_pyarrow() -> bool:
+    """Whether Parquet can be written: it needs pyarrow, which is optional."""
+    return find_spec("pyarrow") is not None
+
+
 def data_files() -> tuple[str, ...]:
-    """The data files that can be written here: Parquet needs pyarrow, which is optional."""
+    """The data files that can be written here."""
     csv = ("agreement.csv", "trajectories.csv", "examples.csv")
-    return csv + (("agreement.parquet", "trajectories.parquet") if find_spec("pyarrow") else ())
+    return csv + (("agreement.parquet", "trajectories.parquet") if has_pyarrow() else ())
 
 
 def write_report(run: Run, folder: Path, page: str, markdown: str, files: tuple[str, ...]) -> None:

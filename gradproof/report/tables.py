@@ -91,8 +91,8 @@ def totals(run: Run) -> Totals:
     verdicts = run.agreement["verdict"].value_counts()
     sources = run.examples["source"].value_counts()
     optimizers = _optimizer_kinds(run)
-    names = run.agreement.loc[run.agreement["network"] != "", "network"]
     networks = run.examples[run.examples["source"] == "network"]
+    names = run.agreement.loc[run.agreement["example"].isin(networks["example"]), "network"]
     return Totals(
         layers=len(set(run.agreement["kind"]) - optimizers),
         optimizers=len(optimizers),
@@ -246,6 +246,16 @@ def depths(run: Run) -> list[DepthRow]:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How many networks the whole run judged by the clock, with how many processes."""
+
+    networks: int
+    seconds: float
+    processes: int
+    networks_per_minute: float
+
+
+@dataclass(frozen=True)
 class Timing:
     """Where the time went: inside the cases, and over the whole run."""
 
@@ -254,6 +264,7 @@ class Timing:
     total: float
     phases: list[tuple[str, float]]
     networks_per_minute: float  # of one worker
+    pace: Pace | None  # of all workers together
     floors: int
     examples: int
 
@@ -270,6 +281,7 @@ def timing(run: Run) -> Timing:
         total=sum(s for _, s in parts),
         phases=list(phases.items()),
         networks_per_minute=60 * len(networks) / busy if busy else math.nan,
+        pace=Pace(**run.info["pace"]) if "pace" in run.info else None,
         floors=int((run.examples["floors"] > 0).sum()),
         examples=len(run.examples),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gradproof.report import charts, drawn, findings, tables, training
+from gradproof.report import charts, drawn, findings, output, tables, training
 from gradproof.report.format import count, plural, share
 from gradproof.report.load import Run
 from gradproof.report.section import Section
@@ -60,7 +60,7 @@ def view(run: Run, sections: tuple[Section, ...], files: tuple[str, ...]) -> Vie
         verdict=verdict,
         headline=_headline(verdict, totals, run.complete),
         lead=_lead(totals),
-        warnings=_warnings(run, totals, verdict, files),
+        warnings=_warnings(run, totals, verdict),
         tiles=_tiles(totals),
         environment=_pairs(run.info.get("environment")),
         settings=_settings(run),
@@ -110,7 +110,7 @@ def _lead(totals: tables.Totals) -> str:
     )
 
 
-def _warnings(run: Run, totals: tables.Totals, verdict: str, files: tuple[str, ...]) -> list[str]:
+def _warnings(run: Run, totals: tables.Totals, verdict: str) -> list[str]:
     found = []
     if not run.complete:
         found.append(
@@ -126,7 +126,7 @@ def _warnings(run: Run, totals: tables.Totals, verdict: str, files: tuple[str, .
             "Nothing disagrees, yet the run did not pass, for example because too many networks "
             "were vacuous: see what could not be judged."
         )
-    if not any(name.endswith(".parquet") for name in files):
+    if not output.has_pyarrow():
         found.append("The rows are here as CSV only: install pyarrow to have them as Parquet too.")
     return found
 
