@@ -6,7 +6,7 @@ own uncertainty and nothing else:
 
 * Fused kernels hide their inner roundings, so they are run as torch's own decompositions.
 * A contraction's rounding is not proportional to its result, so its operands are disturbed too:
-  another order of summation looks like that.
+  another order of summation looks like that. What goes beyond is in `systematic`.
 * Decisions (comparisons, signs, arg-maxima) are taken by the undisturbed run and replayed, so that
   a disturbance never crosses a kink.
 
@@ -24,6 +24,8 @@ import numpy as np
 import torch
 from torch._decomp import decomposition_table
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from gradproof import systematic
 
 _ELEMENTARY = frozenset(
     """abs neg add sub rsub mul div reciprocal exp exp2 expm1 log log1p log2 erf erfc sin cos atan
@@ -102,7 +104,7 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if callable(role):
             with self:
                 return role(*args, **kwargs)
-        contraction, product, passive, decision = role
+        base, contraction, product, passive, decision = role
         disturbing = self._replayed is not None
         if disturbing and contraction:
             args = [self._disturbed(a) for a in args]
@@ -115,7 +117,12 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if decision or not out.is_floating_point():
                 self._decide(out)
             elif disturbing and not passive and not _counts(func, out):
-                out.addcmul_(out, self._noise(out))
+                noise = self._noise(out)
+                if base in systematic.UNDERFLOWS:
+                    systematic.underflow(base, args, out, noise)
+                out.addcmul_(out, noise)
+                if base in systematic.SUMS:
+                    systematic.add_sum(base, func, args, kwargs, out, noise)
         return result
 
     def _decide(self, out: torch.Tensor) -> None:
@@ -158,4 +165,4 @@ def _find_role(func: Any) -> Any | Callable[..., Any]:
     if base not in _ELEMENTARY and base not in _PASSIVE and func in decomposition_table:
         return decomposition_table[func]
     kinds = _CONTRACTIONS, _PRODUCTS_INSIDE, _PASSIVE, _DECISIONS
-    return tuple(base in kind for kind in kinds)
+    return (base, *(base in kind for kind in kinds))
