@@ -39,6 +39,7 @@ TORCH_AT_THE_TOP = {
     "gradproof/network_oracle.py": "runs the reference's networks; imported when a run starts",
     "gradproof/noise.py": "disturbs torch's own primitives; imported when a run starts",
     "gradproof/oracle.py": "runs the reference; imported when a run starts",
+    "gradproof/systematic.py": "disturbs what torch's primitives give; imported when a run starts",
 }
 """Files of gradproof that import torch when they are imported, and why they may."""
 
