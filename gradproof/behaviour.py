@@ -57,7 +57,6 @@ def _gross(a: Array, b: Array) -> bool:
 
 def behaviour(case: Any) -> Behaviour:
     """Run a layer forward and backward, or an optimiser over its steps, as the judge does."""
-    layer: Any
     with np.errstate(all="ignore"), hygiene.poisoned():
         if isinstance(case, StepCase):
             return _steps(case)
@@ -76,7 +75,7 @@ def _shared(grads: dict[str, Array], dy: hygiene.Dy) -> str:
     return ", ".join(
         f"{a} {b}"
         for a, b in itertools.product(grads, others)
-        if a != b and grads[a].flags.writeable and np.may_share_memory(grads[a], others[b])
+        if a != b and grads[a].flags.writeable and np.shares_memory(grads[a], others[b])
     )
 
 

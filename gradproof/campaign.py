@@ -9,7 +9,7 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
@@ -78,14 +78,7 @@ def plan(subject: Subject, options: Options) -> list[Task]:
             f"unknown PROFILE {options.profile!r}; choose one of {', '.join(PROFILES)}"
         )
     profile = PROFILES[options.profile]
-    known = {**subject.layers, **{k.__name__: k for k in subject.optimizers}}
-    unknown = [name for name in options.layers if name not in known]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], known, 1)
-        meant = f"did you mean {near[0]}? " if near else ""
-        raise InputError(
-            f"unknown layer {unknown[0]!r} in LAYERS; {meant}there are {', '.join(known)}"
-        )
+    known = known_kinds(subject, options.layers)
     networks = [n for n, k in subject.layers.items() if k is subject.net]
     names: tuple[str, ...] = options.layers or tuple(known)
     tasks = []
@@ -103,6 +96,22 @@ def plan(subject: Subject, options: Options) -> list[Task]:
         if source == "layer":
             tasks.append(Task("sensitivity", name, profile.sensitivity, options.seed))
     return tasks
+
+
+def known_kinds(subject: Subject, asked: Sequence[str]) -> list[str]:
+    """The names of all layers and optimisers.
+
+    Raises    InputError when one that is asked for is not among them
+    """
+    known = [kind.__name__ for kind in (*subject.rules, *subject.optimizers)]
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise InputError(
+            f"unknown layer {unknown[0]!r} in LAYERS; {meant}there are {', '.join(known)}"
+        )
+    return known
 
 
 def run(
@@ -173,8 +182,8 @@ def _begin(
 ) -> tuple[Path, dict[str, Any]]:
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
     folder = root / options.runs / name
-    _try_writing(root / options.out, ", or choose another one with --out")
-    _try_writing(root / options.runs)
+    try_writing(root / options.out, ", or choose another one with --out")
+    try_writing(root / options.runs)
     (folder / "parts").mkdir(parents=True)
     (folder / "witnesses").mkdir()
     about = {
@@ -192,7 +201,7 @@ def _begin(
     return folder, about
 
 
-def _try_writing(folder: Path, otherwise: str = "") -> None:
+def try_writing(folder: Path, otherwise: str = "") -> None:
     """Say now, not after hours of judging, that nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

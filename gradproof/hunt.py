@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from time import perf_counter
 from types import FrameType
 from typing import Any
@@ -27,8 +28,8 @@ from gradproof.worker import Task, judged
 
 PATIENCE = 2.0
 """Seconds after which a counterexample is small enough."""
-NETWORKS = 6
-"""Networks that a bug changes, judged until one of them blames a layer."""
+TRIED, JUDGED = 200, 6
+"""Networks that are run until one shows the bug, and judged until one of them blames a layer."""
 
 
 class TimeUp(BaseException):
@@ -58,11 +59,19 @@ class Grounds:
 
     def of(self, kind: str) -> list[Ground]:
         """The float64 cases of a layer, an optimiser or the network type."""
+        if self.subject.net is not None and kind == self.subject.net.__name__:
+            return [ground for ground, _ in self._networks]
         if kind not in self._known:
             kinds = {k.__name__: k for k in (*self.subject.rules, *self.subject.optimizers)}
             found = drawn(self.subject, kinds[kind], self.cases, self.seed)
             self._known[kind] = [Ground(case, behaviour(case)) for case in found]
         return self._known[kind]
+
+    def draw(self, kinds: Sequence[str]) -> None:
+        """Have everything ready in which a bug of these kinds is hunted."""
+        for kind in kinds:
+            self.of(kind)
+        assert self._networks is not None
 
     def networks_with(self, kinds: Sequence[str]) -> Iterator[Ground]:
         """Networks that have a layer of one of these kinds."""
@@ -102,8 +111,8 @@ class Hunted:
 
     outcome   killed, survived, equivalent (nothing but rounding changed) or timeout
     examples  cases drawn until it was killed, or in all;  seconds: the same
-    kind, quantity, cause    what the judge names at the shrunk counterexample
-    size      entries of all arrays in it
+    kind, quantity, cause    what the judge names at the counterexample
+    size      entries of all arrays in it, if it was shrunk
     network   the layer that is blamed in a network; "" where no network shows the bug
     scored    whether numbers were compared, so that there was a cause to find
     """
@@ -119,15 +128,17 @@ class Hunted:
     scored: bool = False
 
 
-def hunt(grounds: Grounds, bug: Bug, kinds: Sequence[str], limit: float) -> Hunted:
-    """Judge the cases of these kinds up to the first that kills the bug; shrink that.
+def hunt(
+    grounds: Grounds, bug: Bug, kinds: Sequence[str], limit: float, shrink: bool = True
+) -> Hunted:
+    """Judge the cases of these kinds up to the first that kills the bug.
 
     limit    seconds after which the bug is left alone
+    shrink   whether the case that kills it is made smaller, which takes longer than to find it
     """
     found = Hunted()
     subject = grounds.subject
-    for kind in kinds:
-        grounds.of(kind)  # drawn now, so that it takes none of the bug's time
+    grounds.draw(kinds)  # now, so that it takes none of the bug's time
     started = perf_counter()
     killer = None
     try:
@@ -140,7 +151,11 @@ def hunt(grounds: Grounds, bug: Bug, kinds: Sequence[str], limit: float) -> Hunt
             found.seconds = perf_counter() - started
             if killer is not None:
                 found.outcome = "killed"
-                _name(subject, bug, _shrunk(grounds, bug, killer), found)
+                if shrink:
+                    killer = _shrunk(grounds, bug, killer)
+                    arrays = killer.case.arrays.values()
+                    found.size = sum(a.size for a in arrays if a is not None)
+                _name(subject, bug, killer, found)
                 found.network = _blamed(grounds, bug, kinds)
     except TimeUp:
         found.outcome = found.outcome if killer is not None else "timeout"
@@ -174,7 +189,7 @@ def _shrunk(grounds: Grounds, bug: Bug, killer: Judgement) -> Judgement:
     until = perf_counter() + PATIENCE
     known: dict[str, Judgement] = {}
 
-    def judging(subject: Subject, case: Any, clock: Clock) -> Judgement:
+    def judging(subject: Subject, case: Any, _clock: Clock) -> Judgement:
         if case.digest not in known:
             if perf_counter() > until:
                 return Judgement(case)
@@ -201,13 +216,12 @@ def _name(subject: Subject, bug: Bug, judgement: Judgement, found: Hunted) -> No
         found.cause = diagnose(subject, finding, beside(judgement, finding))
     found.kind, found.quantity = finding.kind, finding.quantity
     found.scored = finding.verdict != "error"
-    found.size = sum(a.size for a in judgement.case.arrays.values() if a is not None)
 
 
 def _blamed(grounds: Grounds, bug: Bug, kinds: Sequence[str]) -> str:
     """The layer that is blamed in the first network that shows the bug."""
     subject, tried = grounds.subject, 0
-    for ground in grounds.networks_with(kinds):
+    for ground in islice(grounds.networks_with(kinds), TRIED):
         with bug.planted():
             case = fresh(ground.case)
             if not ground.right.differs(behaviour(case)):
@@ -217,7 +231,7 @@ def _blamed(grounds: Grounds, bug: Bug, kinds: Sequence[str]) -> str:
         if flagged(subject, judgement):
             assert judgement.culprit is not None
             return judgement.culprit.kind
-        if tried == NETWORKS:
+        if tried == JUDGED:
             break
     return ""
 

@@ -115,8 +115,9 @@ class Source:
     @cached_property
     def saved(self) -> list[str]:
         """The names that the function unpacks on one line, such as what forward saved."""
-        tuples = [n.targets[0] for n in ast.walk(self.function) if isinstance(n, ast.Assign)]
-        return [e.id for t in tuples if isinstance(t, ast.Tuple) for e in t.elts if _is_name(e)]
+        assigned = [n.targets[0] for n in ast.walk(self.function) if isinstance(n, ast.Assign)]
+        names = [e for t in assigned if isinstance(t, ast.Tuple) for e in t.elts]
+        return [e.id for e in names if isinstance(e, ast.Name)]
 
     def causes(self, *words: str) -> Sequence[str]:
         """What is wrong with an entry of a dictionary: of gradients, or of an optimiser's state."""
@@ -328,7 +329,7 @@ def _is_entry(target: Any) -> bool:
     return isinstance(target.slice, ast.Constant) and isinstance(target.slice.value, str)
 
 
-def _statement(s: Source, node: Any) -> Iterator[Slip]:
+def _statement(_: Source, node: Any) -> Iterator[Slip]:
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
         yield Slip(node, "pass", "dropped statement")
 

@@ -34,9 +34,24 @@ def users(subject: Subject) -> dict[str, tuple[str, ...]]:
         forward = set(_reached(kind, "forward")) if method == "backward" else set()
         for function in _reached(kind, method):
             if function not in forward and "<locals>" not in function.__qualname__:
-                path = f"{function.__module__}:{function.__qualname__}"
+                path = _path(function)
                 found[path] = (*found.get(path, ()), kind.__name__)
     return found
+
+
+def callers(subject: Subject) -> dict[str, tuple[str, ...]]:
+    """The layers and optimisers that go through each function, forward or backward."""
+    found: dict[str, tuple[str, ...]] = {}
+    for kind in (*subject.rules, *subject.optimizers):
+        methods = ("forward", "backward") if kind in subject.rules else ("step", "update", "start")
+        reached = {f: None for method in methods for f in _reached(kind, method)}
+        for path in map(_path, reached):
+            found[path] = (*found.get(path, ()), kind.__name__)
+    return found
+
+
+def _path(function: FunctionType) -> str:
+    return f"{function.__module__}:{function.__qualname__}"
 
 
 def bugs_of(path: str, kind: str) -> list[Bug]:
@@ -91,7 +106,7 @@ def _short(fragment: str) -> str:
 def _reached(kind: type, method: str) -> Iterator[FunctionType]:
     """The method and every function of its package that it calls, each once."""
     package = kind.__module__.partition(".")[0]
-    waiting, seen = [inspect.getattr_static(kind, method)], set()
+    waiting, seen = [inspect.getattr_static(kind, method, None)], set()
     while waiting:
         function = unwrapped(waiting.pop(0))
         if not isinstance(function, FunctionType) or function in seen:
@@ -101,8 +116,7 @@ def _reached(kind: type, method: str) -> Iterator[FunctionType]:
         seen.add(function)
         yield function
         for name in _names(function.__code__):
-            for scope in (function.__globals__, _attributes(kind)):
-                waiting.append(scope.get(name))
+            waiting += [scope.get(name) for scope in (function.__globals__, _attributes(kind))]
 
 
 @cache
