@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gradproof import hygiene
-from gradproof.cases import received
+from gradproof.cases import received, received_dy
 from gradproof.fill import Array
 from gradproof.mutants import GROSS
-from gradproof.steps import StepCase, flat
+from gradproof.steps import StepCase, flat, sharing
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Behaviour:
     """Every array that is returned, by name.
 
-    said    what was raised, or which of them share memory; "" for neither
+    said    what was raised, or which of them share memory
     """
 
     arrays: dict[str, Array]
@@ -60,19 +60,23 @@ def behaviour(case: Any) -> Behaviour:
     with np.errstate(all="ignore"), hygiene.poisoned():
         if isinstance(case, StepCase):
             return _steps(case)
+        dy = received_dy(case)
         try:
             ran = hygiene.forward(case.layer, received(case))
-            grads = hygiene.backward(case.layer, ran, case.dy)
+            outputs = {f"y{i}": np.array(y) for i, y in enumerate(ran.outputs)}
+            first = hygiene.backward(case.layer, ran, dy)
+            grads = {f"d {n}": np.array(g) for n, g in first.items()}
+            twice = hygiene.backward(case.layer, ran, dy)
         except hygiene.Misconduct as error:
             return Behaviour({}, str(error))
-    outputs = {f"y{i}": y for i, y in enumerate(ran.outputs)}
-    return Behaviour(outputs | {f"d {n}": g for n, g in grads.items()}, _shared(grads, case.dy))
+    second = {f"again d {n}": g for n, g in twice.items()}
+    return Behaviour(outputs | grads | second, _shared(first, dy))
 
 
 def _shared(grads: dict[str, Array], dy: hygiene.Dy) -> str:
     """Gradients that can be written to and share memory with another one, or with dy."""
     others = {**grads, **{f"dy{i}": d for i, d in enumerate(dy) if d is not None}}
-    return ", ".join(
+    return "shared: " + ", ".join(
         f"{a} {b}"
         for a, b in itertools.product(grads, others)
         if a != b and grads[a].flags.writeable and np.shares_memory(grads[a], others[b])
@@ -88,7 +92,7 @@ def _steps(case: StepCase) -> Behaviour:
         except Exception as error:  # noqa: BLE001  (whatever it raises is what it does)
             return Behaviour(arrays, f"step {step} raised {type(error).__name__}: {error}")
         arrays |= {f"{step} {n}": a for n, a in flat(params, state).items()}
-    return Behaviour(arrays)
+    return Behaviour(arrays, str([*sharing(flat(params, state), {})]))
 
 
 def fresh(case: T) -> T:

@@ -23,8 +23,10 @@ def factor_between(e: Evidence, manual: Array, reference: Array, bound: Array) -
     tolerance = float(_slack(bound, factor).flat[at] / abs(reference.flat[at]))
     if abs(factor + 1) <= tolerance:
         return "sign"
-    if abs(factor - 1) < 1e-2:
+    if abs(factor - 1) < 1e-2 and telling.sum() > 1:
         return f"a factor 1 {'+' if factor > 1 else '−'} {abs(factor - 1):.2g}"
+    if abs(factor - 1) < 1e-2:
+        return ""
     names = _names(e, abs(factor), tolerance)
     whole = abs(abs(factor) - 2) <= tolerance or abs(abs(factor) - 0.5) <= tolerance
     if not (names or whole) and telling.sum() < 2:

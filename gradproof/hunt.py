@@ -58,12 +58,13 @@ class Grounds:
     _known: dict[str, list[Ground]] = field(default_factory=dict)
 
     def of(self, kind: str) -> list[Ground]:
-        """The float64 cases of a layer, an optimiser or the network type."""
+        """The cases of a layer, an optimiser or the network type, those in float64 first."""
         if self.subject.net is not None and kind == self.subject.net.__name__:
             return [ground for ground, _ in self._networks]
         if kind not in self._known:
             kinds = {k.__name__: k for k in (*self.subject.rules, *self.subject.optimizers)}
             found = drawn(self.subject, kinds[kind], self.cases, self.seed)
+            found.sort(key=lambda case: case.dtype != "float64")
             self._known[kind] = [Ground(case, behaviour(case)) for case in found]
         return self._known[kind]
 
@@ -172,7 +173,7 @@ def _killed(subject: Subject, bug: Bug, ground: Ground, found: Hunted) -> Judgem
         judgement = judgement_of(subject, case)
     if flagged(subject, judgement):
         return judgement
-    if ground.right.differs(wrong):
+    if case.dtype == "float64" and ground.right.differs(wrong):
         found.outcome = "survived"
     return None
 

@@ -133,14 +133,14 @@ class Hunt:
 
 
 def drawn(subject: Subject, kind: type, count: int, seed: int = 0) -> list[Any]:
-    """The float64 ones among `count` cases, as a run with this seed draws them.
+    """`count` cases of a layer, network type or optimiser, as a run with this seed draws them.
 
-    Cases on which the layer or optimiser is wrong already are left out.
+    Those on which it is wrong already are left out.
     """
     return [
         judgement.drawn or judgement.case
         for judgement, _ in judged(subject, task_of(subject, kind, count, seed), shrink=False)
-        if judgement.case.dtype == "float64" and not flagged(subject, judgement)
+        if not flagged(subject, judgement)
     ]
 
 

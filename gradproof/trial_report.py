@@ -19,11 +19,11 @@ from gradproof.trial import PROFILE
 
 HEAD = ("", "bugs", "killed", "survived", "equivalent", "rate", "layer", "in a network", "cause")
 GOAL = """\
-**{verdict}**: all of the catalogue and at least {least:.0f} % of the automatic bugs have to be killed,
-and nothing harmless may be."""
+**{verdict}**: all of the catalogue and at least {least:.0f} % of the automatic bugs have to be
+killed, and nothing harmless may be."""
 SPENT = """\
-Half of the killed bugs fall within {killed.examples:g} cases, and half of the counterexamples have at
-most {killed.size:g} numbers; those of automatic bugs that state no cause are not shrunk. Hunting
+Half of the killed bugs fall within {killed.examples:g} cases, and half of the counterexamples have
+at most {killed.size:g} numbers; those of automatic bugs that state no cause are not shrunk. Hunting
 alone took {spent}. Seed {seed}, profile {profile}, commit {where[commit]}, {where[cpu]}."""
 READING = """\
 A bug is *killed* when a case drawn as `make verify` draws it disagrees, and *equivalent* when it
