@@ -54,9 +54,11 @@ def _judged(
     state: dict[str, dict[str, Array]] = {}
     for name, a in finding.before.items():
         owner, _, key = name.partition(".")
-        (grads if key == "grad" else state.setdefault(owner, {}))[
-            owner if key == "grad" else key
-        ] = _moved(a, r) if a.ndim else a
+        if key == "grad":
+            grads[owner] = _moved(a, r)
+        else:
+            counter = a.ndim == 0 and a.dtype == np.float32
+            state.setdefault(owner, {})[key] = a if counter else _moved(a, r)
     return judge_step(subject, finding.layer, replace(case, arrays=arrays), grads, state, Clock())[
         0
     ]

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from gradproof import places, terms
+from gradproof.again import again
 from gradproof.evidence import Evidence, evidence
 from gradproof.factors import factor_between
 from gradproof.fill import Array
@@ -196,8 +197,13 @@ def _unknown(e: Evidence) -> str:
     return "not recognised" + (f" (cosine {cosine:.3g})" if m.size > 1 else "")
 
 
-def _at_kink(e: Evidence) -> str:
-    return "only at a kink or tie (wrong mask?)" if e.over.all() and e.only_at_kink() else ""
+def _special(e: Evidence) -> str:
+    """All wrong, and right as soon as the inputs are others."""
+    if not e.over.all() or hasattr(e.case.layer, "steps") or e.finding.before:
+        return ""
+    if any(again(e.subject, e.finding, apart=True)):
+        return ""
+    return "only at a kink, a tie or another special value (wrong mask?)"
 
 
 Rule: TypeAlias = Callable[[Evidence], str]
@@ -208,7 +214,7 @@ EXACT: tuple[Rule, ...] = (_multiple, _transposed, _other_argument, _missing_fac
 RULES: tuple[Rule, ...] = (
     _not_finite,
     _wiring,
-    _at_kink,
+    _special,
     _zero,
     terms.multiple,
     _multiple,

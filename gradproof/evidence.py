@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from gradproof.again import again
 from gradproof.cases import Case
 from gradproof.fill import Array
 from gradproof.subject import Subject
@@ -119,20 +120,12 @@ class Evidence:
         hull = jumps(self._twin, self.case, directions=8).get(self.quantity)
         return hull is not None and bool((hull[0] < hull[1])[self.over].all())
 
-    def only_at_kink(self) -> bool:
-        """Whether it is at a kink, and right on every side of it."""
-        from gradproof.again import again
-
-        return self.at_kink() and not any(again(self.subject, self.finding, apart=True))
-
     def _twin(self, *tensors: Any) -> Any:
         return self.subject.twin(self.case.layer, *tensors)
 
 
 def evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> Evidence:
     """Collect it for a finding that has a comparison."""
-    from gradproof.again import again
-
     others = tuple(_evidence(subject, *more) for more in again(subject, finding))
     return replace(_evidence(subject, finding, siblings), others=others)
 

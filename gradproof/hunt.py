@@ -41,7 +41,10 @@ class Ground:
     """A case on which the right code is right, and what it does there."""
 
     case: Any
-    right: Behaviour
+
+    @cached_property
+    def right(self) -> Behaviour:
+        return behaviour(self.case)
 
 
 @dataclass
@@ -65,14 +68,16 @@ class Grounds:
             kinds = {k.__name__: k for k in (*self.subject.rules, *self.subject.optimizers)}
             found = drawn(self.subject, kinds[kind], self.cases, self.seed)
             found.sort(key=lambda case: case.dtype != "float64")
-            self._known[kind] = [Ground(case, behaviour(case)) for case in found]
+            self._known[kind] = [Ground(case) for case in found]
         return self._known[kind]
 
     def draw(self, kinds: Sequence[str]) -> None:
         """Have everything ready in which a bug of these kinds is hunted."""
+        optimizers = {kind.__name__ for kind in self.subject.optimizers}
         for kind in kinds:
             self.of(kind)
-        assert self._networks is not None
+        if not optimizers.issuperset(kinds):
+            assert self._networks is not None
 
     def networks_with(self, kinds: Sequence[str]) -> Iterator[Ground]:
         """Networks that have a layer of one of these kinds."""
@@ -91,8 +96,7 @@ class Grounds:
             case = judgement.case
             if case.dtype == "float64":
                 y = hygiene.forward(case.layer, received(case)).outputs
-                case = case.with_dy(y)
-                found.append((Ground(case, behaviour(case)), set(_kinds_in(case.layer))))
+                found.append((Ground(case.with_dy(y)), set(_kinds_in(case.layer))))
         return found
 
 
@@ -165,15 +169,16 @@ def hunt(
 
 
 def _killed(subject: Subject, bug: Bug, ground: Ground, found: Hunted) -> Judgement | None:
+    right = ground.right
     with bug.planted():
         case = fresh(ground.case)
         wrong = behaviour(case)
-        if ground.right.same(wrong):
+        if right.same(wrong):
             return None
         judgement = judgement_of(subject, case)
     if flagged(subject, judgement):
         return judgement
-    if case.dtype == "float64" and ground.right.differs(wrong):
+    if case.dtype == "float64" and right.differs(wrong):
         found.outcome = "survived"
     return None
 
@@ -223,9 +228,10 @@ def _blamed(grounds: Grounds, bug: Bug, kinds: Sequence[str]) -> str:
     """The layer that is blamed in the first network that shows the bug."""
     subject, tried = grounds.subject, 0
     for ground in islice(grounds.networks_with(kinds), TRIED):
+        right = ground.right
         with bug.planted():
             case = fresh(ground.case)
-            if not ground.right.differs(behaviour(case)):
+            if not right.differs(behaviour(case)):
                 continue
             tried += 1
             judgement = judgement_of(subject, case)

@@ -8,25 +8,25 @@ from dataclasses import dataclass
 
 CAUSES = {
     "sign": r"\bsign\b",
-    "factor": r"\bfactor\b",
+    "factor": r"\bfactor\b|a term proportional",
     "mean": r"averaged|\bmean\b",
     "sum": r"\bsum",
-    "axis": r"\baxis\b|\baxes\b",
-    "transpose": r"transposed|axes .* swapped",
+    "axis": r"\baxis\b|\baxes\b|its shape",
+    "transpose": r"transposed|axes .* swapped|reversed",
     "swap": r"swapped",
-    "mask": r"mask|kink|only where",
+    "mask": r"mask|kink|only where|zero",
     "edge": r"only (row|column|axis|one entry|the edges)|(first|last) entry",
-    "accumulate": r"= for \+=",
+    "accumulate": r"= for \+=|factor (2|0\.5)\b|term .* (missing|too many)",
     "zero": r"zero",
-    "missing": r"missing|no gradient|does not arrive|keeps it, manual not",
+    "missing": r"missing|too many|\bfactor\b|no gradient|does not arrive|keeps it, manual not",
     "shape": r"shape",
     "dtype": r"dtype",
     "alias": r"shares memory|writes into",
     "nan": r"not a number|infinite",
-    "state": r"^\w+\.\w+:|second backward",
+    "state": r"^\w+\.\w+:|in its state|second backward",
     "order": r"reversed|\border\b",
     "epsilon": r"\beps\b",
-    "constant": r"\bfactor\b|off by",
+    "constant": r"\bfactor\b|off by|a constant",
     "wiring": r"\bstep\b|used twice|of the uses",
 }
 """The one word for what is wrong with a bug → what the judge has to say of "quantity: cause"."""
@@ -45,7 +45,7 @@ class Row:
     examples      cases drawn until it was killed, or in all; seconds: the same
     layer_named, cause_named   at the counterexample; if it was shrunk, its arrays have shrunk_size
                   entries in all
-    cause_right   None where the bug states no cause, or the code raised: that names itself
+    cause_right   None where the bug states no cause, or the code raised and the error says another
     network_layer the layer that is blamed in a network; "" where none that was tried shows the bug
     reason        why it survives, or changes nothing
     key           a digest of the bug and of all the code

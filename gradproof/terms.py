@@ -37,7 +37,7 @@ def multiple(e: Evidence) -> str:
 def factor(e: Evidence) -> str:
     """What is left out of a product, or is in it too often."""
     manual, reference = _all(e)
-    numbers = _numbers(e, _derived)
+    numbers = dict(_derived(_together(e, "arrays")))
     for (name, a), (other, b) in itertools.product(numbers.items(), {"": 1.0, **numbers}.items()):
         with np.errstate(all="ignore"):
             for made, told in ((a * b, f"{name} {other}"), (a / b, f"{name} / {other}")):
@@ -107,17 +107,17 @@ def _constant(made: Array, of: Array) -> float | None:
     return ratio if np.abs(made - ratio * of).max() <= EXACT * np.abs(made).max() else None
 
 
-def _numbers(e: Evidence, of: object = None) -> dict[str, Array]:
-    """The arrays that go with the quantity entry by entry, over all cases."""
+def _together(e: Evidence, which: str) -> dict[str, Array]:
+    """The arrays or cotangents that go with the quantity entry by entry, over all cases."""
     cases = (e, *e.others)
     found: dict[str, Array] = {}
-    for name in e.arrays:
+    for name in getattr(e, which):
         try:
-            parts = [np.ravel(np.broadcast_to(c.arrays[name], c.manual.shape)) for c in cases]
+            parts = [np.broadcast_to(getattr(c, which)[name], c.manual.shape) for c in cases]
         except (KeyError, ValueError):
             continue
-        found[name] = np.concatenate(parts)
-    return dict(_derived(found)) if of is not None else found
+        found[name] = np.concatenate([np.ravel(part) for part in parts])
+    return found
 
 
 def _derived(numbers: Named) -> Iterator[tuple[str, Array]]:
@@ -132,24 +132,13 @@ def _derived(numbers: Named) -> Iterator[tuple[str, Array]]:
 
 def _terms(e: Evidence) -> Iterator[tuple[str, Array]]:
     """Products of up to two arrays; in a layer's gradient, times dy."""
-    numbers = _numbers(e)
-    start: dict[str, Array] = {"a constant": np.ones(sum(c.manual.size for c in (e, *e.others)))}
+    numbers = _together(e, "arrays")
+    start = {"": np.ones(sum(c.manual.size for c in (e, *e.others)))}
     if e.cotangents and e.quantity in e.case.arrays:
-        try:
-            start = {
-                name: np.concatenate(
-                    [
-                        np.ravel(np.broadcast_to(c.cotangents[name], c.manual.shape))
-                        for c in (e, *e.others)
-                    ]
-                )
-                for name in e.cotangents
-            }
-        except ValueError:
-            return
+        start = _together(e, "cotangents")
     for name, a in start.items():
-        yield name, a
+        yield name or "a constant", a
         for one, b in numbers.items():
-            yield one if name == "a constant" else f"{name}·{one}", a * b
+            yield "·".join(filter(None, (name, one))), a * b
         for (one, b), (two, c) in itertools.combinations_with_replacement(numbers.items(), 2):
-            yield f"{one}·{two}" if name == "a constant" else f"{name}·{one}·{two}", a * b * c
+            yield "·".join(filter(None, (name, one, two))), a * b * c

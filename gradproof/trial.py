@@ -240,7 +240,8 @@ def _row(target: Target, found: Hunted) -> Row:
     if target.group == "harmless":
         outcome = "harmless" if outcome in ("survived", "equivalent") else "false alarm"
     killed = found.outcome == "killed"
-    scored = killed and found.scored and bool(bug.cause)
+    named = killed and bool(bug.cause) and names(bug.cause, found.quantity, found.cause)
+    scored = killed and bool(bug.cause) and (named or found.scored)
     return Row(
         name=bug.name,
         kind=bug.kind,
@@ -257,7 +258,7 @@ def _row(target: Target, found: Hunted) -> Row:
         layer_named=found.kind,
         layer_right=found.kind in target.callers if killed else None,
         cause_named=found.cause,
-        cause_right=names(bug.cause, found.quantity, found.cause) if scored else None,
+        cause_right=named if scored else None,
         network_layer=found.network,
         network_layer_right=found.network in target.callers if found.network else None,
         shrunk_size=found.size or None,
