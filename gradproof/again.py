@@ -19,23 +19,38 @@ TIMES = 6
 """Other cases that are tried; those that agree say nothing."""
 
 
-def again(
-    subject: Subject, finding: Finding, apart: bool = False
-) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+def again(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
     """The finding on the same array in other cases that disagree as well, with its siblings.
 
-    They have other cotangents, and inputs of the same signs, zeros and domain; if `apart`, inputs
-    that are moved off every kink and tie instead. Nothing for a network: there it is the program
-    that matters.
+    They have other cotangents, and inputs of the same signs, zeros and domain. Nothing for a
+    network: there it is the program that matters.
     """
+    for found in _cases(subject, finding, _moved):
+        same = _same_array(finding, found)
+        if same is not None and same.failed:
+            yield same, [f for f in found if f is not same]
+
+
+def right_apart(subject: Subject, finding: Finding) -> bool:
+    """Whether the array is right as soon as the inputs are moved off every kink and tie."""
+    found = [_same_array(finding, case) for case in _cases(subject, finding, _off)]
+    return any(found) and not any(f is not None and f.failed for f in found)
+
+
+def _same_array(finding: Finding, found: Sequence[Finding]) -> Finding | None:
+    same = (f for f in found if f.quantity == finding.quantity and f.comparison is not None)
+    return next(same, None)
+
+
+def _cases(subject: Subject, finding: Finding, move: Move) -> Iterator[Sequence[Finding]]:
     if hasattr(finding.case.layer, "steps"):
         return
     for seed in range(TIMES):
         r = np.random.default_rng([finding.case.seed, seed])
-        found = _judged(subject, finding, r, _off if apart else _moved)
-        same = [f for f in found if f.quantity == finding.quantity and f.comparison is not None]
-        if same and same[0].failed:
-            yield same[0], [f for f in found if f is not same[0]]
+        try:
+            yield _judged(subject, finding, r, move)
+        except (ValueError, RuntimeError, IndexError):  # it was moved out of its domain
+            continue
 
 
 def _judged(
@@ -70,11 +85,11 @@ def _moved(a: Array | None, r: np.random.Generator) -> Any:
 
 
 def _off(a: Array | None, r: np.random.Generator) -> Any:
-    """Each entry by another 1 % of the largest, or of 1."""
+    """Up by another share of the largest for each entry, and all of them nearer to 0."""
     if a is None:
         return None
     size = np.abs(a).max(initial=0.0) or 1.0
-    return np.asarray(_wide(a) + 0.01 * size * r.uniform(-1, 1, a.shape))
+    return np.asarray(0.98 * _wide(a) + 0.01 * size * r.uniform(0.2, 1, a.shape))
 
 
 def _wide(a: Any) -> Any:

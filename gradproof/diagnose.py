@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from gradproof import places, terms
-from gradproof.again import again
+from gradproof.again import right_apart
 from gradproof.evidence import Evidence, evidence
 from gradproof.factors import factor_between
 from gradproof.fill import Array
@@ -201,9 +201,8 @@ def _special(e: Evidence) -> str:
     """All wrong, and right as soon as the inputs are others."""
     if not e.over.all() or hasattr(e.case.layer, "steps") or e.finding.before:
         return ""
-    if any(again(e.subject, e.finding, apart=True)):
-        return ""
-    return "only at a kink, a tie or another special value (wrong mask?)"
+    right = right_apart(e.subject, e.finding)
+    return "only at a kink, a tie or another special value (wrong mask?)" if right else ""
 
 
 Rule: TypeAlias = Callable[[Evidence], str]

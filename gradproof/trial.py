@@ -100,7 +100,7 @@ def run(root: Path, subject: Subject, options: Options, progress: Progress) -> l
 
 
 def plan(root: Path, subject: Subject, options: Options) -> list[Target]:
-    """Everything to hunt, those of one layer together."""
+    """Everything to hunt, those of one layer together, the automatic bugs last."""
     through, blamed = users(subject), callers(subject)
     reasons = subject.survivors() if subject.survivors is not None else {}
     bugs: list[tuple[Bug, str, str]] = []
@@ -121,7 +121,7 @@ def plan(root: Path, subject: Subject, options: Options) -> list[Target]:
         may = tuple(sorted({bug.kind, *own, *blamed.get(bug.function, ())}))
         key = _digest(repr((bug, group, own, options.seed)), state)
         targets.append(Target(bug, group, own, may, reason, key))
-    return sorted(targets, key=lambda t: t.kinds[0])
+    return sorted(targets, key=lambda t: (t.group == "automatic", t.kinds[0]))
 
 
 def _check(subject: Subject, bug: Bug) -> None:
@@ -229,7 +229,11 @@ def _hunt_some(root: Path, kept: Path, seed: int, targets: Sequence[Target]) -> 
         # A loop inside of compiled code hears no signal.
         faulthandler.dump_traceback_later(2 * LIMIT, exit=True)
         shrink = target.group == "catalogue" or bool(target.bug.cause)
-        found = hunt(grounds, target.bug, target.kinds, LIMIT, shrink)
+        try:
+            found = hunt(grounds, target.bug, target.kinds, LIMIT, shrink)
+        except Exception as error:
+            error.add_note(f"while hunting {target.bug.name}")
+            raise
         faulthandler.cancel_dump_traceback_later()
         _append(kept, asdict(_row(target, found)))
     return len(targets)
