@@ -1,4 +1,4 @@
-# verify, test and bench are what people run; the CI runs the same targets.
+# verify, test, mutants and bench are what people run; the CI runs the same targets.
 PYTHON ?= python3
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 VENV := .venv
@@ -16,12 +16,13 @@ OPTIONS = $(if $(PROFILE),--profile '$(PROFILE)') $(if $(EXAMPLES),--examples '$
           $(if $(SEED),--seed '$(SEED)') $(if $(LAYERS),--layers '$(LAYERS)') --jobs '$(JOBS)'
 SOAK = $(if $(NETWORKS),--networks '$(NETWORKS)') $(if $(SEED),--seed '$(SEED)') \
        $(if $(MINUTES),--minutes '$(MINUTES)') --jobs '$(JOBS)'
+HUNT = $(if $(SEED),--seed '$(SEED)') $(if $(LAYERS),--layers '$(LAYERS)') --jobs '$(JOBS)'
 
 # GNU make turns every failure into 2, but 1 (disagrees) and 2 (could not run) must stay apart. In
 # question mode make exits with 1 at the first line that it would have to run; lines with + run all
 # the same. So where a judging target is the only goal, all of its lines have a +, and a status of 1
 # leaves a line without one for make to stop at.
-JUDGING := verify soak
+JUDGING := verify soak mutants
 ifneq ($(filter $(JUDGING),$(MAKECMDGOALS)),)
 ifeq ($(words $(MAKECMDGOALS)),1)
 ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
@@ -39,7 +40,8 @@ if [ $$status -eq 1 ] && [ -n '$(VERDICT)' ]; then touch '$(VERDICT)'; else exit
 endef
 disagrees = $(if $(VERDICT),$(shell [ ! -e '$(VERDICT)' ] || echo exit 1))
 
-.PHONY: verify run-verify soak run-soak test test-pythons lint bench calibrate example docs clean help
+.PHONY: verify run-verify soak run-soak mutants run-mutants test test-pythons lint bench calibrate example
+.PHONY: docs clean help
 
 verify: run-verify  ## draw networks, run both sides, judge and report [PROFILE= EXAMPLES= SEED= LAYERS= JOBS=]
 	$(disagrees)
@@ -52,6 +54,12 @@ soak: run-soak  ## judge very many networks, or go on with it [NETWORKS= SEED= M
 
 run-soak: $(STAMP)
 	$(call judge,$(BIN)/gradproof soak $(SOAK))
+
+mutants: run-mutants  ## plant wrong backward passes and see whether the judge finds them [LAYERS= SEED= JOBS=]
+	$(disagrees)
+
+run-mutants: $(STAMP)
+	$(call judge,$(BIN)/gradproof mutants $(HUNT))
 
 test: lint  ## lint, then the whole test suite
 	$(BIN)/python -m pytest -n '$(JOBS)'

@@ -49,9 +49,8 @@ class Comparison:
         with np.errstate(all="ignore"):
             error = np.abs(manual - reference)
             if not np.isfinite(error).all():
-                # Equal infinities, and NaN on both sides, are no difference.
-                same = (manual == reference) | (np.isnan(manual) & np.isnan(reference))
-                error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
+                error = np.where(np.isnan(error), np.inf, error)
+                error = np.where(_same(manual, reference), 0.0, error)
         self._within = False
         self.floor = self._first_floor()
         self.error = error
@@ -59,16 +58,17 @@ class Comparison:
     def _first_floor(self) -> Array:
         with np.errstate(all="ignore"):
             floor = np.abs(self.reference) * self._roundoff + self._least
-        return np.where(np.isnan(floor), 0.0, floor)
+        return np.where(np.isfinite(floor), floor, 0.0)
 
     def add(self, disturbed: Array, undisturbed: Array) -> None:
-        """One more sample of the noise. A sample that is not finite says that anything may be."""
+        """One more sample of the noise; where only one side is finite, anything may be."""
         self.samples += 1
         if self.exact:
             return
         with np.errstate(all="ignore"):
             noise = np.abs(disturbed - undisturbed) + self._least
         if not np.isfinite(noise).all():
+            noise = np.where(_same(disturbed, undisturbed), self._least, noise)
             noise = np.where(np.isfinite(noise), noise, np.inf)
         self.floor = np.maximum(self.floor, noise)
 
@@ -82,6 +82,11 @@ class Comparison:
         if not (self.exact or self._within):  # once within, always within: the floor only grows
             self._within = bool(np.all(self.error <= self.bound))
         return self.exact or self._within
+
+
+def _same(a: Array, b: Array) -> Array:
+    """Equal infinities, and NaN on both sides, are no difference."""
+    return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))
 
 
 def settle(comparisons: Mapping[str, Comparison], samples: Iterable[Mapping[str, Any]]) -> int:

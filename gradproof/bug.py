@@ -94,11 +94,16 @@ def find(path: str) -> FunctionType:
             found = inspect.getattr_static(found, part)
     except (ImportError, AttributeError, ValueError) as error:
         raise BugError(f"there is no function {path}: {error}") from error
-    # A property, or a wrapper such as that of functools.cache, holds the function.
-    for inner in ("func", "fget", "__wrapped__", "__func__"):
-        found = getattr(found, inner, None) or found
+    found = unwrapped(found)
     if not isinstance(found, FunctionType):
         raise BugError(f"{path} is no function but a {type(found).__name__}")
+    return found
+
+
+def unwrapped(found: Any) -> Any:
+    """The function that a property or a wrapper such as that of functools.cache holds."""
+    for inner in ("func", "fget", "__wrapped__", "__func__"):
+        found = getattr(found, inner, None) or found
     return found
 
 

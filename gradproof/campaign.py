@@ -7,7 +7,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,14 +78,7 @@ def plan(subject: Subject, options: Options) -> list[Task]:
             f"unknown PROFILE {options.profile!r}; choose one of {', '.join(PROFILES)}"
         )
     profile = PROFILES[options.profile]
-    known = {**subject.layers, **{k.__name__: k for k in subject.optimizers}}
-    unknown = [name for name in options.layers if name not in known]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], known, 1)
-        meant = f"did you mean {near[0]}? " if near else ""
-        raise InputError(
-            f"unknown layer {unknown[0]!r} in LAYERS; {meant}there are {', '.join(known)}"
-        )
+    known = known_kinds(subject, options.layers)
     networks = [n for n, k in subject.layers.items() if k is subject.net]
     names: tuple[str, ...] = options.layers or tuple(known)
     tasks = []
@@ -103,6 +96,22 @@ def plan(subject: Subject, options: Options) -> list[Task]:
         if source == "layer":
             tasks.append(Task("sensitivity", name, profile.sensitivity, options.seed))
     return tasks
+
+
+def known_kinds(subject: Subject, asked: Sequence[str]) -> list[str]:
+    """The names of all layers and optimisers.
+
+    Raises    InputError when one that is asked for is not among them
+    """
+    known = [kind.__name__ for kind in (*subject.rules, *subject.optimizers)]
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise InputError(
+            f"unknown layer {unknown[0]!r} in LAYERS; {meant}there are {', '.join(known)}"
+        )
+    return known
 
 
 def run(

@@ -164,3 +164,8 @@ def cases(draw: Draw, rule: CaseRule, *, mild: bool = False) -> Case:
 def received(case: Case) -> list[Array | None]:
     """The arrays as manual receives them: in the case's layout, read-only."""
     return [None if a is None else lay_out(a, case.layout) for a in case.arrays.values()]
+
+
+def received_dy(case: Case) -> tuple[Array | None, ...]:
+    """The cotangents as manual receives them: one that repeats a row stays as it is."""
+    return tuple(d if d is None or 0 in d.strides else lay_out(d, case.layout) for d in case.dy)

@@ -1,4 +1,4 @@
-"""The command line: gradproof verify | soak | list | replay | report.
+"""The command line: gradproof verify | soak | mutants | list | replay | report.
 
 Exit status: 0 agree, 1 disagree, 2 could not run (with one clear line saying why).
 """
@@ -66,6 +66,14 @@ def _parser() -> argparse.ArgumentParser:
     soak.add_argument("--minutes", type=_minutes, default=math.inf, help="begin no more after it")
     soak.add_argument("--out", type=Path, default=Path("reports/judge"), help="record's folder")
     soak.set_defaults(command=_soak)
+
+    mutants = commands.add_parser("mutants", help="plant bugs and see whether the judge finds them")
+    mutants.add_argument("--layers", default="", help="the bugs of these alone: Linear,ReLU")
+    mutants.add_argument("--jobs", type=_natural, default=0, help="processes; 0 for one a core")
+    mutants.add_argument("--seed", type=_natural, default=0, help="the same seed draws the same")
+    mutants.add_argument("--out", type=Path, default=Path("reports/judge"), help="where to write")
+    mutants.add_argument("--only", choices=("catalogue", "automatic"), default="")
+    mutants.set_defaults(command=_mutants)
 
     listing = commands.add_parser("list", help="the layers that the subject has")
     listing.set_defaults(command=_list)
@@ -164,6 +172,24 @@ def _write_report(root: Path, folder: Path, out: Path) -> list[Any]:
     subject = load_subject(root)
     sections = subject.sections() if subject.sections is not None else ()
     return report.write(folder, root / out, sections)
+
+
+def _mutants(options: argparse.Namespace) -> int:
+    from gradproof import score, terminal, trial, trial_report
+    from gradproof.subject import load_subject, project_root
+
+    root = project_root()
+    layers = _names(options.layers)
+    chosen = trial.Options(layers, options.jobs, options.seed, options.out, options.only)
+    try:
+        rows = trial.run(root, load_subject(root), chosen, terminal.hunting)
+    except KeyboardInterrupt:
+        print("gradproof: interrupted; the same command goes on from there", file=sys.stderr)
+        return 2
+    whole = not layers and not options.only
+    trial_report.write(root, root / options.out, rows, options.seed, whole)
+    terminal.show_trial(rows, options.out)
+    return 0 if score.passed(rows) else 1
 
 
 def _list(_: argparse.Namespace) -> int:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
-from gradproof import places
+from gradproof import places, terms
+from gradproof.again import right_apart
 from gradproof.evidence import Evidence, evidence
 from gradproof.factors import factor_between
 from gradproof.fill import Array
@@ -26,8 +28,28 @@ def diagnose(subject: Subject, finding: Finding, siblings: Sequence[Finding]) ->
     """
     if finding.comparison is None or finding.verdict == "convention":
         return finding.cause
+    inner = _state_of(finding, siblings)
+    if inner is not None:
+        rest = [f for f in (finding, *siblings) if f is not inner]
+        key = inner.quantity.partition(".")[2]
+        return f"in its state, {key}: {diagnose(subject, inner, rest)}"
     clue = evidence(subject, finding, siblings)
-    return next(filter(None, (rule(clue) for rule in RULES)))
+    return next(filter(None, (_firm(rule, clue) for rule in RULES)))
+
+
+def _state_of(finding: Finding, siblings: Sequence[Finding]) -> Finding | None:
+    """Of a parameter that an optimiser updates wrongly, an entry of its state that is wrong too."""
+    start = f"{finding.quantity}."
+    wrong = (f for f in siblings if f.quantity.startswith(start) and f.failed and f.comparison)
+    return next(wrong, None) if finding.before else None
+
+
+def _firm(rule: Rule, clue: Evidence) -> str:
+    """What the rule says, if it says the same on other numbers: one alone may fit by chance."""
+    said = rule(clue)
+    if said and rule in EXACT and any(rule(other) != said for other in clue.others):
+        return ""
+    return said
 
 
 def _not_finite(e: Evidence) -> str:
@@ -162,7 +184,7 @@ def _small(e: Evidence) -> str:
     with np.errstate(all="ignore"):
         relative = (e.error / np.abs(e.reference))[e.over]
     greatest = float(relative.max(initial=0.0))
-    if not greatest < 1e-3 or e.over.sum() < 2:
+    if not greatest < 1e-3:
         return ""
     return f"off by {greatest:.1g} of the value: eps in another place, or precision lost"
 
@@ -175,10 +197,25 @@ def _unknown(e: Evidence) -> str:
     return "not recognised" + (f" (cosine {cosine:.3g})" if m.size > 1 else "")
 
 
-RULES: tuple[Callable[[Evidence], str], ...] = (
+def _special(e: Evidence) -> str:
+    """All wrong, and right as soon as the inputs are others."""
+    if not e.over.all() or hasattr(e.case.layer, "steps") or e.finding.before:
+        return ""
+    right = right_apart(e.subject, e.finding)
+    return "only at a kink, a tie or another special value (wrong mask?)" if right else ""
+
+
+Rule: TypeAlias = Callable[[Evidence], str]
+
+EXACT: tuple[Rule, ...] = (_multiple, _transposed, _other_argument, _missing_factor, _missing_term)
+"""They explain every entry, and so have to do it again."""
+
+RULES: tuple[Rule, ...] = (
     _not_finite,
     _wiring,
+    _special,
     _zero,
+    terms.multiple,
     _multiple,
     _transposed,
     _other_argument,
@@ -186,6 +223,8 @@ RULES: tuple[Callable[[Evidence], str], ...] = (
     _missing_factor,
     _sums,
     places.explained,
+    terms.factor,
+    terms.term,
     _missing_term,
     _small,
     places.indices,

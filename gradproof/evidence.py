@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from gradproof.again import again
 from gradproof.cases import Case
 from gradproof.fill import Array
 from gradproof.subject import Subject
@@ -26,6 +27,7 @@ class Evidence:
     arrays           the case's floating arrays, and y, by name; indices: those of integers
     cotangents       dy, or dy0, dy1, … of the outputs that have one
     other_gradients  PyTorch's gradients of the other arguments
+    others           the same on other numbers, where it disagrees as well; see `again`
     """
 
     subject: Subject
@@ -40,6 +42,8 @@ class Evidence:
     indices: dict[str, Array]
     cotangents: dict[str, Array]
     other_gradients: dict[str, Array]
+    finding: Finding
+    others: tuple[Evidence, ...] = ()
 
     def fits(self, made: Array, bound: Array | None = None, against: Array | None = None) -> bool:
         """Whether `made` is the manual array (or `against`) but for rounding."""
@@ -122,9 +126,18 @@ class Evidence:
 
 def evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> Evidence:
     """Collect it for a finding that has a comparison."""
+    others = tuple(_evidence(subject, *more) for more in again(subject, finding))
+    return replace(_evidence(subject, finding, siblings), others=others)
+
+
+def _evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> Evidence:
     case, c = finding.case, finding.comparison
     assert c is not None
     arrays = {n: a for n, a in case.arrays.items() if a is not None}
+    if finding.before:  # of an optimiser: all that belongs to the parameter
+        owner = finding.quantity.partition(".")[0]
+        belong = {n.removeprefix(f"{owner}."): a for n, a in finding.before.items()}
+        arrays = {"param": arrays[owner]} | {n: a for n, a in belong.items() if "." not in n}
     for f in siblings:
         if f.quantity == "y" and f.comparison is not None:
             arrays["y"] = f.comparison.reference
@@ -144,6 +157,7 @@ def evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) ->
         indices={n: a for n, a in arrays.items() if a.dtype.kind == "i"},
         cotangents={n: _wide(d) for n, d in cotangents.items()},
         other_gradients={n: _wide(g) for n, g in others.items() if n in case.arrays},
+        finding=finding,
     )
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 
 from gradproof.evidence import Evidence
 from gradproof.fill import Array
+
+MOST = 60
+"""Up to this count a quotient of two counts is no chance."""
 
 
 def factor_between(e: Evidence, manual: Array, reference: Array, bound: Array) -> str:
@@ -23,8 +27,10 @@ def factor_between(e: Evidence, manual: Array, reference: Array, bound: Array) -
     tolerance = float(_slack(bound, factor).flat[at] / abs(reference.flat[at]))
     if abs(factor + 1) <= tolerance:
         return "sign"
-    if abs(factor - 1) < 1e-2:
+    if abs(factor - 1) < 1e-2 and telling.sum() > 1:
         return f"a factor 1 {'+' if factor > 1 else '−'} {abs(factor - 1):.2g}"
+    if abs(factor - 1) < 1e-2:
+        return ""
     names = _names(e, abs(factor), tolerance)
     whole = abs(abs(factor) - 2) <= tolerance or abs(abs(factor) - 0.5) <= tolerance
     if not (names or whole) and telling.sum() < 2:
@@ -48,7 +54,13 @@ def _names(e: Evidence, factor: float, tolerance: float) -> str:
             found.append(name + (": a mean is missing?" if count else ""))
         elif abs(factor - 1 / value) <= tolerance:
             found.append(f"1 / {name}" + (": averaged twice?" if count else ""))
-    return f" ({found[0]})" if found else ""
+    if found:
+        return f" ({found[0]})"
+    counts = Fraction(factor).limit_denominator(MOST)
+    near = abs(factor - float(counts)) <= min(tolerance, 1e-9)
+    if near and min(counts.numerator, counts.denominator) > 1 and counts.numerator <= MOST:
+        return f" ({counts}: a mean over another number of entries?)"
+    return ""
 
 
 def _numbers(e: Evidence) -> Iterator[tuple[float, str, bool]]:
@@ -66,3 +78,6 @@ def _numbers(e: Evidence) -> Iterator[tuple[float, str, bool]]:
             yield float(length), f"the length of axis {axis} of {name}", True
     for name, array in e.arrays.items():
         yield float(array.size), f"the number of entries of {name}", True
+    for name, array in e.arrays.items():
+        if array.size > 1:
+            yield abs(float(array.sum())), f"the sum of {name}", True

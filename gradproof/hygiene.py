@@ -33,7 +33,7 @@ class Ran:
 
 
 def forward(layer: Any, arrays: Sequence[Array | None]) -> Ran:
-    """``layer.forward``, its outputs as a tuple.
+    """``layer.forward``, its outputs as a tuple; they and what was saved are read-only from then.
 
     Raises    Misconduct when it fails or returns what is no array
     """
@@ -45,7 +45,16 @@ def forward(layer: Any, arrays: Sequence[Array | None]) -> Ran:
     for out in outputs:
         if not isinstance(out, np.ndarray):
             raise Misconduct("y", f"forward returned {type(out).__name__}, not an array")
+    _freeze((outputs, saved))
     return Ran(outputs, saved, isinstance(y, tuple))
+
+
+def _freeze(values: Any) -> None:
+    for value in values:
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
+        elif isinstance(value, tuple):
+            _freeze(value)
 
 
 def backward(layer: Any, ran: Ran, dy: Dy) -> dict[str, Array]:
@@ -68,7 +77,9 @@ def backward(layer: Any, ran: Ran, dy: Dy) -> dict[str, Array]:
 def check_form(manual: Array, reference: Array) -> str:
     """What is wrong with the shape or dtype; "" if both are exact."""
     if manual.shape != reference.shape:
-        return f"its shape is {manual.shape}; it should be {reference.shape}"
+        turned = sorted(manual.shape) == sorted(reference.shape)
+        text = f"its shape is {manual.shape}; it should be {reference.shape}"
+        return text + (": transposed" if turned else "")
     if manual.dtype != reference.dtype:
         return f"its dtype is {manual.dtype}; it should be {reference.dtype}"
     return ""

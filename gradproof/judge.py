@@ -9,7 +9,7 @@ import numpy as np
 
 from gradproof import hygiene
 from gradproof.bound import Comparison, settle, within
-from gradproof.cases import Case, received
+from gradproof.cases import Case, received, received_dy
 from gradproof.clock import Clock
 from gradproof.fill import Array
 from gradproof.hygiene import Misconduct
@@ -31,7 +31,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
         oracle = Oracle(function, list(case.arrays.values()), case.smooth)
     with clock("draw"):
         case = case.with_dy(oracle.y)
-        arrays = received(case)
+        arrays, dy = received(case), received_dy(case)
     with clock("reference"):
         oracle.set_dy(case.dy)
         reference = dict(zip(smooth_names(case), oracle.gradients(), strict=True))
@@ -41,7 +41,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
         try:
             with np.errstate(all="ignore"), hygiene.poisoned():
                 ran = hygiene.forward(case.layer, arrays)
-                grads = hygiene.backward(case.layer, ran, case.dy)
+                grads = hygiene.backward(case.layer, ran, dy)
         except Misconduct as error:
             found.append(fault("", case, "isolated", error.quantity, str(error)))
             return judgement
@@ -56,7 +56,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
             judgement.floors += measure(again, oracle, list(reference))
             return again[name].within()
 
-        conduct = hygiene.check_gradients(case.layer, arrays, ran, case.dy, grads, agrees)
+        conduct = hygiene.check_gradients(case.layer, arrays, ran, dy, grads, agrees)
         try:
             faults = dict(conduct)
         except Misconduct as error:

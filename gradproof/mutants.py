@@ -27,7 +27,7 @@ from gradproof.clock import Clock
 from gradproof.fill import Array
 from gradproof.network import judge
 from gradproof.subject import Subject
-from gradproof.verdict import SEVERITY, Finding
+from gradproof.verdict import SEVERITY, Finding, Judgement
 from gradproof.worker import Task, judged, verdict_of
 
 Grads: TypeAlias = dict[str, Array]
@@ -132,18 +132,22 @@ class Hunt:
         return "survived" if self.changed else "equivalent"
 
 
-def drawn(subject: Subject, kind: type, count: int, seed: int = 0) -> list[Case]:
-    """The float64 ones among `count` cases, as a run with this seed draws them.
+def drawn(subject: Subject, kind: type, count: int, seed: int = 0) -> list[Any]:
+    """`count` cases of a layer, network type or optimiser, as a run with this seed draws them.
 
-    Cases on which the layer is wrong already are left out.
+    Those on which it is wrong already are left out.
     """
-    source = "network" if kind is subject.net else "layer"
-    task = Task(source, kind.__name__, count, seed)
     return [
-        judgement.case
-        for judgement, _ in judged(subject, task, shrink=False)
-        if judgement.case.dtype == "float64" and not _flagged(subject, judgement)
+        judgement.drawn or judgement.case
+        for judgement, _ in judged(subject, task_of(subject, kind, count, seed), shrink=False)
+        if not flagged(subject, judgement)
     ]
+
+
+def task_of(subject: Subject, kind: type, count: int, seed: int) -> Task:
+    """The task that draws cases of a layer, a network or an optimiser."""
+    source = "network" if kind is subject.net else "layer"
+    return Task("optimizer" if kind in subject.optimizers else source, kind.__name__, count, seed)
 
 
 def hunt(subject: Subject, kind: type, mutation: Mutation, cases: Iterable[Case]) -> Hunt:
@@ -159,7 +163,7 @@ def hunt(subject: Subject, kind: type, mutation: Mutation, cases: Iterable[Case]
             judgement = judge(subject, case, Clock())
         gross = differ(right, wrong)
         found.changed += gross
-        if _flagged(subject, judgement):
+        if flagged(subject, judgement):
             culprit = judgement.culprit
             assert culprit is not None
             if gross:
@@ -169,7 +173,8 @@ def hunt(subject: Subject, kind: type, mutation: Mutation, cases: Iterable[Case]
     return found
 
 
-def _flagged(subject: Subject, judgement: Any) -> bool:
+def flagged(subject: Subject, judgement: Judgement) -> bool:
+    """Whether it says that something is wrong; a kink that is declared is not."""
     return SEVERITY[verdict_of(subject, judgement)] >= SEVERITY["disagree"]
 
 

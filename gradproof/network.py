@@ -9,7 +9,7 @@ import numpy as np
 
 from gradproof import hygiene
 from gradproof.bound import Comparison, settle
-from gradproof.cases import Case, largest, received
+from gradproof.cases import Case, largest, received, received_dy
 from gradproof.clock import Clock
 from gradproof.fill import Array, lay_out
 from gradproof.hygiene import Misconduct, Ran
@@ -73,7 +73,7 @@ def _isolated(
         case.dtype,
         hazards=case.hazards,
         seed=case.seed,
-        dy=oracle.cotangents[i],
+        dy=tuple(_read_only(oracle.cotangents[i])),
     )
     found: list[Finding] = []
     # A value that depends on nothing smooth carries no gradient in torch.
@@ -157,6 +157,7 @@ def _whole(
     comparisons: list[dict[str, Comparison]] = []
     values = largest([a for given in oracle.given for a in given if a is not None])
     slopes = largest([d for dy in oracle.cotangents for d in dy if d is not None])
+    dy = received_dy(case)
     scale = values * values * slopes  # what has underflowed is multiplied on its way
     for depth in ("chained", "free"):
         try:
@@ -166,7 +167,7 @@ def _whole(
                     ran = Ran(tuple(oracle.y), tuple(all_saved), several)
                 else:
                     ran = hygiene.forward(net, arrays)
-                grads = hygiene.backward(net, ran, case.dy)
+                grads = hygiene.backward(net, ran, dy)
             with clock("judge"):
                 bad: list[Finding] = []
                 pending = pair_up(path, case, ran.outputs, oracle.y, grads, reference, bad, scale)
@@ -182,7 +183,7 @@ def _whole(
                         _settle_whole({}, again, oracle, list(reference))
                         return again[name].within()
 
-                    faults = hygiene.check_gradients(net, arrays, ran, case.dy, grads, agrees)
+                    faults = hygiene.check_gradients(net, arrays, ran, dy, grads, agrees)
                     bad += [fault(path, case, depth, q, t, "disagree") for q, t in faults]
                 else:
                     pending = {q: c for q, c in pending.items() if q in reference}

@@ -63,7 +63,12 @@ def disturb(t: torch.Tensor, seed: int) -> torch.Tensor:
 
     Only towards zero: what is a probability remains one.
     """
-    return t.addcmul(t, _slice(t, Random(seed)).abs(), value=-1)  # noqa: S311  (noise, no secret)
+    return t.addcmul(_finite(t), _slice(t, Random(seed)).abs(), value=-1)  # noqa: S311  (noise, no secret)
+
+
+def _finite(t: torch.Tensor) -> torch.Tensor:
+    """Infinity has no last place; a share of it taken off would leave NaN."""
+    return torch.nan_to_num(t, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _slice(like: torch.Tensor, random: Random) -> torch.Tensor:
@@ -121,7 +126,7 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 noise = self._noise(out)
                 if base in systematic.UNDERFLOWS:
                     systematic.underflow(base, args, out, noise)
-                out.addcmul_(out, noise)
+                out.addcmul_(_finite(out), noise)
                 if base in systematic.SUMS:
                     systematic.add_sum(base, func, args, kwargs, out, noise)
         return result
@@ -134,7 +139,7 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _disturbed(self, operand: Any) -> Any:
         if isinstance(operand, torch.Tensor) and operand.is_floating_point():
-            return operand.addcmul(operand, self._noise(operand))
+            return operand.addcmul(_finite(operand), self._noise(operand))
         return operand
 
     def _noise(self, like: torch.Tensor) -> torch.Tensor:

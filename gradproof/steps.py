@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -99,26 +100,48 @@ def judge_steps(subject: Subject, case: StepCase, clock: Clock) -> Judgement:
     state: State = {}
     judgement = Judgement(_as_case(case, params), drawn=case)
     for step in range(len(case.scales)):
-        grads = case.grads(step)
-        with clock("reference"):
-            twin = ReferenceStep(subject, case.optimizer, params, grads, state)
-            expected = as_arrays(twin())
-        found = judgement.findings
-        path = f"step {step + 1}"
-        try:
-            with clock("manual"), np.errstate(all="ignore"):
-                new_params, new_state = case.optimizer.step(params, grads, state)
-        except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
-            text = f"step raised {type(error).__name__}: {error}"
-            found.append(fault(path, judgement.case, "isolated", "p0", text))
-            return judgement
-        with clock("judge"):
-            made = flat(new_params, new_state)
-            pending = pair_up(path, judgement.case, made, flat(*expected), found)
-            judgement.floors += settle(pending, noise_samples(twin))
-            found += [settled(path, judgement.case, "isolated", q, c) for q, c in pending.items()]
-        params, state = expected
+        here = replace(judgement.case, arrays=params)
+        found, floors, after = judge_step(
+            subject, f"step {step + 1}", here, case.grads(step), state, clock
+        )
+        judgement.findings += found
+        judgement.floors += floors
+        if any(f.verdict == "error" for f in found):
+            break
+        params, state = after
     return judgement
+
+
+def judge_step(
+    subject: Subject, path: str, case: Case, grads: Arrays, state: State, clock: Clock
+) -> tuple[list[Finding], int, tuple[Arrays, State]]:
+    """(findings, noise samples, the reference's parameters and state after it) of one step.
+
+    case    the optimiser, with the parameters as its arrays
+    """
+    params = {name: a for name, a in case.arrays.items() if a is not None}
+    before = {f"{name}.grad": g for name, g in grads.items()} | flat({}, state)
+    found: list[Finding] = []
+    floors = 0
+    with clock("reference"):
+        twin = ReferenceStep(subject, case.layer, params, grads, state)
+        after = as_arrays(twin())
+    try:
+        with clock("manual"), np.errstate(all="ignore"):
+            made = flat(*case.layer.step(params, grads, state))
+    except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
+        text = f"step raised {type(error).__name__}: {error}"
+        return [fault(path, case, "isolated", "p0", text)], floors, after
+    with clock("judge"):
+        for name, other in sharing(made, params | before):
+            text = f"it shares memory with {other}"
+            found.append(fault(path, case, "isolated", name, text, "disagree"))
+        pending = pair_up(path, case, made, flat(*after), found)
+        floors += settle(pending, noise_samples(twin))
+        found += [settled(path, case, "isolated", q, c) for q, c in pending.items()]
+    for f in found:
+        f.before = before
+    return found, floors, after
 
 
 class ReferenceStep:
@@ -187,6 +210,14 @@ def flat(params: Arrays, state: State) -> Arrays:
     for name, entries in state.items():
         flat |= {f"{name}.{k}": np.asarray(v) for k, v in entries.items() if v is not None}
     return flat
+
+
+def sharing(made: Arrays, received: Arrays) -> Iterator[tuple[str, str]]:
+    """Pairs of a returned array and another one, returned or received, in the same memory."""
+    pairs = [*combinations(made.items(), 2), *product(made.items(), received.items())]
+    for (name, a), (other, b) in pairs:
+        if np.shares_memory(a, b):
+            yield name, "what was received" if other == name else other
 
 
 def pair_up(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gradproof.blame import blame
+from gradproof.bug import Bug
 from gradproof.errors import InputError
 from gradproof.spec import CaseRule
 
@@ -43,6 +44,9 @@ class Subject:
     unfinished   what is missing before the subject can be judged, as text; empty when all is there
     trajectories training runs to record: a function of (profile, seed); see `gradproof.training`
     sections     the report's own sections, made when the report is
+    bugs         planted bugs that the judge has to find, read late
+    harmless     changes that are no bugs, each with the proof; the judge must not find them
+    survivors    why an automatic bug survives, by its name
     """
 
     name: str
@@ -56,6 +60,9 @@ class Subject:
     unfinished: str = ""
     trajectories: Callable[..., Sequence[Any]] | None = None
     sections: Callable[[], Sequence[Any]] | None = None
+    bugs: Callable[[], Sequence[Bug]] | None = None
+    harmless: Callable[[], Sequence[tuple[Bug, str]]] | None = None
+    survivors: Callable[[], Mapping[str, str]] | None = None
 
     @property
     def layers(self) -> dict[str, type]:

@@ -43,7 +43,7 @@ def add_sum(
     length = _length(base, args, out)
     if length > C:
         sizes = [a.abs() if isinstance(a, torch.Tensor) else a for a in args]
-        reach = func(*sizes, **kwargs)
+        reach = torch.nan_to_num(func(*sizes, **kwargs), nan=0.0, posinf=0.0)
         out.addcmul_(reach, noise, value=length / (2 * C))
 
 

@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from gradproof.score import Row, passed
 from gradproof.subject import Subject
 from gradproof.worker import Done
 
@@ -33,14 +34,8 @@ _STYLES = {"agree": "green", "disagree": "bold red", "error": "bold red"}
 @contextmanager
 def progress(tasks: int) -> Iterator[Callable[[Done], None]]:
     """A bar of finished tasks, with networks and cases so far; yields what advances it."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
     seen = {"network": 0, "layer": 0, "optimizer": 0, "trajectory": 0, "sensitivity": 0}
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with _bar() as bar:
         line = bar.add_task("judging", total=tasks)
 
         def advance(done: Done) -> None:
@@ -49,6 +44,24 @@ def progress(tasks: int) -> Iterator[Callable[[Done], None]]:
             bar.update(line, advance=1, description=text)
 
         yield advance
+
+
+@contextmanager
+def hunting(bugs: int) -> Iterator[Callable[[int], None]]:
+    """A bar of planted bugs; yields what advances it by so many."""
+    with _bar() as bar:
+        line = bar.add_task("bugs hunted", total=bugs)
+        yield lambda count: bar.advance(line, count)
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
 
 
 def show(folder: Path, about: dict[str, Any], layers: Sequence[LayerRow], out: Path) -> None:
@@ -128,6 +141,25 @@ def show_soak(found: Summary, asked: int, record: Path) -> None:
     if not finished:
         console.print("not finished: the same command goes on", highlight=False)
     console.print(f"record: {record}", highlight=False)
+
+
+def show_trial(rows: Sequence[Row], out: Path) -> None:
+    """What the judge made of the planted bugs, and the names of those that survive."""
+    from gradproof.trial_report import HEAD, cells, groups
+
+    console = Console(width=None if Console().is_terminal else 110)
+    table = Table(title="The judge, judged", title_justify="left")
+    for name in HEAD:
+        table.add_column(name, justify="right" if name else "left")
+    for line in groups(rows):
+        table.add_row(*cells(line))
+    console.print(table)
+    for row in rows:
+        if row.outcome in ("survived", "timeout", "false alarm"):
+            text = f"{row.outcome}: {row.name}: {row.reason or 'not known why'}"
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+    style, said = ("green", "passed") if passed(rows) else ("bold red", "failed")
+    console.print(f"[{style}]{said}[/]; every bug: {out}/mutants.md", highlight=False)
 
 
 def show_layers(subject: Subject) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ class Finding:
 
     layer      path in the network, such as "h3"; "" for a case of one layer or the whole network
     case       of the layer on its own, from which the finding can be reproduced
+    before     of an optimiser's step: the gradients and the state that it was given
     """
 
     layer: str
@@ -33,6 +35,7 @@ class Finding:
     cause: str = ""
     figures: Figures = _NOTHING
     comparison: Comparison | None = None
+    before: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -96,9 +99,14 @@ class Judgement:
 
     @property
     def culprit(self) -> Finding | None:
-        """The first fault: isolated findings come first, in backward order."""
-        worst = [f for f in self.findings if f.verdict in ("disagree", "error")]
-        return next(iter(worst or [f for f in self.findings if f.failed]), None)
+        """The first fault: isolated findings come first, in backward order.
+
+        A layer's other choice at a kink comes after its errors, but before what follows from it.
+        """
+        failed = [f for f in self.findings if f.failed]
+        alone = [f for f in failed if f.depth == "isolated"]
+        worst = [f for f in alone if f.verdict != "convention"]
+        return next(iter(worst or alone or failed), None)
 
 
 def settled(layer: str, case: Case, depth: str, quantity: str, comparison: Comparison) -> Finding:

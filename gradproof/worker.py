@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from time import monotonic, perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 from gradproof.clock import Clock
 from gradproof.parts import PartFile
@@ -20,6 +20,8 @@ from gradproof.records import Agreement, Example
 from gradproof.repeatable import without_constants_of_the_code
 from gradproof.subject import Subject, load_subject
 from gradproof.verdict import SEVERITY, Finding, Judgement
+
+Judge: TypeAlias = Callable[[Subject, Any, Clock], Judgement]
 
 MOST_FAULTS = 5
 """Different disagreements that one task shrinks; further ones are recorded as they were drawn."""
@@ -238,12 +240,15 @@ def _features(layer: Any) -> Iterator[str]:
 
 
 def judged(
-    subject: Subject, task: Task, shrink: bool = True
+    subject: Subject, task: Task, shrink: bool = True, judge: Judge | None = None
 ) -> Iterator[tuple[Judgement, About | None]]:
-    """Every drawn case with its judgement; after a disagreement also its shrunk form (no About)."""
+    """Every drawn case with its judgement; after a disagreement also its shrunk form (no About).
+
+    judge    what judges a case; by default the one for the task's source
+    """
     seen: set[str] = set()
     known: set[tuple[str, str]] = set()
-    batch = _Batch(subject, task, seen)
+    batch = _Batch(subject, task, seen, judge)
     for attempt in itertools.count():
         batch.draw(task.seed + 7919 * attempt, known if len(known) < MOST_FAULTS else None, shrink)
         yield from batch.finished
@@ -263,9 +268,12 @@ class _Batch:
 
     SIZE = 10
 
-    def __init__(self, subject: Subject, task: Task, seen: set[str]) -> None:
+    def __init__(
+        self, subject: Subject, task: Task, seen: set[str], judge: Judge | None = None
+    ) -> None:
         self._subject, self._seen, self._count = subject, seen, task.count
-        self._strategy, self._judge = _plan(subject, task)
+        self._strategy, usual = _plan(subject, task)
+        self._judge = judge or usual
         self._since = perf_counter()
 
     def draw(self, seed: int, known: set[tuple[str, str]] | None, shrink: bool) -> None:
@@ -334,7 +342,7 @@ def undeclared(subject: Subject, judgement: Judgement) -> Finding | None:
     return culprit
 
 
-def _plan(subject: Subject, task: Task) -> tuple[Any, Callable[..., Judgement]]:
+def _plan(subject: Subject, task: Task) -> tuple[Any, Judge]:
     """The strategy that draws a task's cases and the function that judges them."""
     if task.source == "optimizer":
         from gradproof.steps import judge_steps, step_cases

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import reference  # noqa: F401  (registers the twins)
 import tests.strategies  # noqa: F401  (registers the case strategies)
+from gradproof.bug import Bug
 from gradproof.report.section import Section
 from gradproof.subject import Subject
 from manual.net import Net, Step
@@ -30,7 +33,27 @@ def subject() -> Subject:
         unfinished=unfinished(registry()),
         trajectories=trajectories,
         sections=_sections,
+        bugs=_bugs,
+        harmless=_harmless,
+        survivors=_survivors,
     )
+
+
+def _bugs() -> Sequence[Bug]:
+    from tests import catalogue
+
+    return catalogue.bugs()
+
+
+def _harmless() -> Sequence[tuple[Bug, str]]:
+    from tests import catalogue
+
+    return catalogue.harmless()
+
+
+def _survivors() -> Mapping[str, str]:
+    text = Path(__file__).with_name("survivors.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
 
 
 def _sections() -> Sequence[Section]:

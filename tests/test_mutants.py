@@ -18,8 +18,10 @@ import pytest
 pytest.importorskip("torch", reason="mutants are judged against torch")
 
 from gradproof.cases import Case
-from gradproof.mutants import Call, Grads, Hunt, Mutation, drawn, hunt, mutations, planted
+from gradproof.mutants import Call, Grads, Hunt, Mutation, hunt, mutations, planted
+from gradproof.mutants import drawn as all_drawn
 from gradproof.sensitivity import sensitivity
+from gradproof.subject import Subject
 from gradproof.wiring import wirings
 from manual.activation import Tanh
 from manual.linear import Linear
@@ -36,6 +38,11 @@ KINKED = set(
 )
 ALWAYS = {"sign", "slip", "zeroed"}
 """Mutations that change the gradients of any layer."""
+
+
+def drawn(subject: Subject, kind: type, count: int) -> list[Case]:
+    """Those in float64, in which a slip of 1e-6 is no rounding."""
+    return [case for case in all_drawn(subject, kind, count) if case.dtype == "float64"]
 
 
 def hunts(kind: type, tried: Sequence[Mutation], cases: Sequence[Case]) -> list[Hunt]:

@@ -1,0 +1,144 @@
+"""A factor or a term that is wrong, found in several cases together.
+
+In one small case anything is a multiple of anything else; over several cases with other numbers
+that is no chance.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from gradproof.evidence import Evidence
+from gradproof.factors import factor_between
+from gradproof.fill import Array
+
+Named: TypeAlias = Mapping[str, Array]
+
+ENOUGH = 4
+"""Wrong entries, all cases together, from which a constant is no chance."""
+EXACT = 1e-9
+"""How far rounding carries what should be constant, relative to it."""
+
+
+def multiple(e: Evidence) -> str:
+    """The same factor everywhere, in every case."""
+    manual, reference = _all(e)
+    ratio = _constant(manual, reference)
+    if ratio is None or abs(ratio - 1) < 1e-2:
+        return ""
+    said = factor_between(e, e.manual, e.reference, e.bound)
+    return said or (f"sign and factor {-ratio:.4g}" if ratio < 0 else f"factor {ratio:.4g}")
+
+
+def factor(e: Evidence) -> str:
+    """What is left out of a product, or is in it too often."""
+    manual, reference = _all(e)
+    numbers = dict(_derived(_together(e, "arrays")))
+    for (name, a), (other, b) in itertools.product(numbers.items(), {"": 1.0, **numbers}.items()):
+        with np.errstate(all="ignore"):
+            for made, told in ((a * b, f"{name} {other}"), (a / b, f"{name} / {other}")):
+                if _constant(manual * made, reference) is not None:
+                    return f"the factor {told.removesuffix(' / ').strip()} is missing"
+                if _constant(manual, reference * made) is not None:
+                    return f"one factor {told.removesuffix(' / ').strip()} too many"
+    return ""
+
+
+def term(e: Evidence) -> str:
+    """What is left out of a sum, or has the wrong sign or factor in it."""
+    manual, reference = _all(e)
+    terms = dict(_terms(e))
+    for name, one in terms.items():
+        weight = _constant(manual - reference, one)
+        if weight is None:
+            continue
+        for other in terms.values():
+            right = _weight(reference, one, other)
+            if right is not None:
+                return _told(name, weight + right, right)
+        return f"a term proportional to {name} is missing, or has another factor"
+    return ""
+
+
+def _told(name: str, wrong: float, right: float) -> str:
+    if abs(wrong) <= EXACT * abs(right):
+        return f"a term proportional to {name} is missing"
+    if abs(right) <= EXACT * abs(wrong):
+        return f"a term proportional to {name} too many"
+    if abs(wrong + right) <= EXACT * abs(right):
+        return f"the sign of the term proportional to {name}"
+    return f"factor {wrong / right:.4g} of the term proportional to {name}"
+
+
+def _weight(target: Array, one: Array, other: Array) -> float | None:
+    """a, where the target is a one + b other."""
+    if _constant(one, other) is not None:
+        return None
+    basis = np.stack([one, other], axis=1)
+    weights = np.linalg.lstsq(basis, target, rcond=None)[0]
+    error = np.abs(basis @ weights - target).max()
+    return float(weights[0]) if error <= EXACT * np.abs(target).max() else None
+
+
+def _all(e: Evidence) -> tuple[Array, Array]:
+    """Manual and reference, of all cases one after the other; () where they are too few."""
+    cases = (e, *e.others)
+    manual, reference = (
+        np.concatenate([np.ravel(getattr(c, side)) for c in cases])
+        for side in ("manual", "reference")
+    )
+    if np.count_nonzero(np.concatenate([np.ravel(c.over) for c in cases])) < ENOUGH:
+        return manual[:0], reference[:0]
+    return manual, reference
+
+
+def _constant(made: Array, of: Array) -> float | None:
+    """By which number `made` is a multiple of `of`; None if it is not, or that is 0."""
+    if made.size < ENOUGH or not (np.isfinite(made).all() and np.isfinite(of).all()):
+        return None
+    length = float(of @ of)
+    ratio = float(made @ of) / length if length > 0 else 0.0
+    if ratio == 0 or np.count_nonzero(of) < ENOUGH:
+        return None
+    return ratio if np.abs(made - ratio * of).max() <= EXACT * np.abs(made).max() else None
+
+
+def _together(e: Evidence, which: str) -> dict[str, Array]:
+    """The arrays or cotangents that go with the quantity entry by entry, over all cases."""
+    cases = (e, *e.others)
+    found: dict[str, Array] = {}
+    for name in getattr(e, which):
+        try:
+            parts = [np.broadcast_to(getattr(c, which)[name], c.manual.shape) for c in cases]
+        except (KeyError, ValueError):
+            continue
+        found[name] = np.concatenate([np.ravel(part) for part in parts])
+    return found
+
+
+def _derived(numbers: Named) -> Iterator[tuple[str, Array]]:
+    for name, a in numbers.items():
+        yield name, a
+    for name, a in numbers.items():
+        yield f"(1 − {name})", 1 - a
+        yield f"(1 + {name})", 1 + a
+        if (a >= 0).all():
+            yield f"√{name}", np.sqrt(a)
+
+
+def _terms(e: Evidence) -> Iterator[tuple[str, Array]]:
+    """Products of up to two arrays; in a layer's gradient, times dy."""
+    numbers = _together(e, "arrays")
+    start = {"": np.ones(sum(c.manual.size for c in (e, *e.others)))}
+    if e.cotangents and e.quantity in e.case.arrays:
+        start = _together(e, "cotangents")
+    for name, a in start.items():
+        yield name or "a constant", a
+        for one, b in numbers.items():
+            yield "·".join(filter(None, (name, one))), a * b
+        for (one, b), (two, c) in itertools.combinations_with_replacement(numbers.items(), 2):
+            yield "·".join(filter(None, (name, one, two))), a * b * c
