@@ -84,7 +84,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(RUN)@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	$(RUN)@$(PIP) install -c constraints.txt pip
 	$(RUN)@$(PIP) install -c constraints.txt hatchling editables
-	$(RUN)@$(PIP) install -c constraints.txt --no-build-isolation -e '.[report,terminal,torch]' \
+	$(RUN)@$(PIP) install -c constraints.txt --no-build-isolation -e '.[proof,report,terminal,torch]' \
 	  --group test --group lint
 	$(RUN)@touch $(STAMP)
 
