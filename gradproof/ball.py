@@ -34,14 +34,15 @@ class Tape:
     A tie is decided as the forward does; with a seed as just beside the point, the leaves moved an
     infinitesimal step in a random direction (in the opposite one with `sign` −1).
 
-    ties     how many comparisons were between equal numbers
+    ties     the places of numbers that were compared with an equal one
     """
 
     def __init__(self, seed: int | None = None, sign: int = 1) -> None:
         from flint import arb
 
         self.arb: Any = arb
-        self.ties = 0
+        self.ties: set[int] = set()
+        self._held: dict[int, int] = {}  # the place of a held number: that of the number itself
         self._random = None if seed is None else Random(seed)  # noqa: S311  (no secret)
         self._sign = sign
         self._parents: list[Parents] = []
@@ -54,14 +55,18 @@ class Tape:
         if self._random is not None:
             self._slopes.append(self.arb(self._sign * self._random.uniform(-1, 1)))
         self._parents.append(())
-        return Ball(self, self.arb(number), len(self._parents) - 1, self.same("number", number))
+        arb = self.arb(number)
+        return Ball(self, arb, len(self._parents) - 1, self._number(arb))
 
     def constant(self, value: Any) -> Ball:
         number = value if isinstance(value, int) else float(value)
-        return Ball(self, self.arb(number), _CONSTANT, self.same("number", number))
+        arb = self.arb(number)
+        return Ball(self, arb, _CONSTANT, self._number(arb))
 
     def computed(self, value: Arb, key: int, *parents: tuple[Ball, Arb]) -> Ball:
         """A number made of others; `parents` are those with the derivative for each."""
+        if value.is_exact():
+            key = self._number(value)
         noted = tuple((ball.at, slope) for ball, slope in parents if ball.at != _CONSTANT)
         if not noted:
             return Ball(self, value, _CONSTANT, key)
@@ -71,13 +76,28 @@ class Tape:
             self._slopes.append(sum(along, self.arb(0)))
         return Ball(self, value, len(self._parents) - 1, key)
 
+    def held(self, ball: Ball) -> Ball:
+        """The same number, which is not differentiated through but moves off a tie with it."""
+        if ball.at == _CONSTANT:
+            return ball
+        self._parents.append(())
+        if self._random is not None:
+            self._slopes.append(self._slopes[ball.at])
+        at = len(self._parents) - 1
+        self._held[at] = self._held.get(ball.at, ball.at)
+        return Ball(self, ball.value, at, ball.key)
+
     def same(self, *made: Any) -> int:
         """A number for this operation on these operands, the same whenever they are the same."""
         return self._known.setdefault(made, len(self._known))
 
+    def _number(self, value: Arb) -> int:
+        """The key of an exact number, however it was computed."""
+        return self.same("number", value.man_exp() if value.is_finite() else str(value))
+
     def beside(self, a: Ball, b: Ball) -> int:
         """The sign of a − b, which is 0, when the leaves have moved; 0 if they have not."""
-        self.ties += 1
+        self.ties |= {self._held.get(ball.at, ball.at) for ball in (a, b)} - {_CONSTANT}
         if self._random is None:
             return 0
         rise = self._slope(a) - self._slope(b)
@@ -126,8 +146,8 @@ class Ball:
 
     @property
     def real(self) -> Ball:
-        """The number as a constant: a complex step does not see the derivative of a real part."""
-        return Ball(self.tape, self.value, _CONSTANT, self.key)
+        """The number without its derivative, which a complex step does not see in a real part."""
+        return self.tape.held(self)
 
     def _ball(self, other: Any) -> Ball:
         return other if isinstance(other, Ball) else self.tape.constant(other)
@@ -142,8 +162,9 @@ class Ball:
 
     def __sub__(self, other: Any) -> Ball:
         o = self._ball(other)
+        y = self.tape.arb(0) if self.key == o.key else self.value - o.value
         key = self.tape.same("-", self.key, o.key)
-        return self.tape.computed(self.value - o.value, key, (self, _one(self)), (o, -_one(self)))
+        return self.tape.computed(y, key, (self, _one(self)), (o, -_one(self)))
 
     def __mul__(self, other: Any) -> Ball:
         o = self._ball(other)
@@ -239,8 +260,7 @@ class Ball:
             return -1
         if self.value > o.value:
             return 1
-        exact = self.value.is_exact() and o.value.is_exact() and self.value == o.value
-        if exact or (self.key == o.key and not self.value.is_nan()):
+        if self.key == o.key and not self.value.is_nan():
             return self.tape.beside(self, o)
         raise Undecided
 

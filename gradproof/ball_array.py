@@ -52,7 +52,7 @@ class BallArray(np.ndarray[Any, np.dtype[Any]]):
 
     @property  # type: ignore[misc]  # nobody sets it
     def real(self) -> BallArray:  # type: ignore[override]  # an array of its own kind
-        """The numbers as constants: a complex step sees no derivative of a real part."""
+        """The numbers without their derivatives, which a complex step does not see either."""
         return ball_array(self.tape, entrywise(np.asarray(self), function=lambda ball: ball.real))
 
 

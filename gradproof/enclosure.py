@@ -8,7 +8,7 @@ beforehand, such as √(8/π), keep their rounding.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -27,6 +27,9 @@ _NARROW = 2.0**-60
 """An enclosure is narrow below this part of the derivative, where a double has a 2⁻⁵³."""
 _CANCELLED = 2.0**-106
 """A derivative below this part of the terms it is the sum of is not told from 0 by any double."""
+_LEAST = 2.0**-1074
+"""The smallest double, than which nothing needs to be told apart more finely."""
+_LINE = -math.inf, math.inf
 _DIRECTIONS = 4
 """Directions in which the inputs are moved off a kink, each of them both ways."""
 
@@ -39,13 +42,15 @@ class Unsupported(Exception):
 class Enclosure:
     """Where each partial derivative of Σ⟨dy, y⟩ lies, by the name of the argument.
 
-    balls    object arrays of `flint.arb`; at a kink, all one-sided derivatives that were met
+    balls    object arrays of `flint.arb`; at a kink, around all one-sided derivatives that were met
+    ends     the ends of these intervals as floats: an axis of two before those of the argument
     kinks    where one-sided derivatives differ, so that any choice is a convention
     decided  where the ball is narrow; False where precision was at its end
     bits     the precision that it took
     """
 
     balls: Mapping[str, Array]
+    ends: Mapping[str, Array]
     kinks: Mapping[str, Array]
     decided: Mapping[str, Array]
     bits: int
@@ -105,35 +110,40 @@ def _anywhere(smooth: Mapping[str, Array]) -> Enclosure:
 
     balls = {n: entrywise(a, function=lambda _: arb(0, math.inf)) for n, a in smooth.items()}
     never = {n: np.zeros(a.shape, dtype=bool) for n, a in smooth.items()}
-    return Enclosure(balls, never, never, _MOST_BITS)
+    return Enclosure(balls, _ends([balls]), never, never, _MOST_BITS)
 
 
 def _at_precision(case: Case, bits: int) -> Enclosure:
     tape = Tape()
-    balls, scales = _gradients(case, tape)
+    balls, scales, tied = _gradients(case, tape)
     kinks = {n: np.zeros(b.shape, dtype=bool) for n, b in balls.items()}
+    ends = _ends([balls])
     if tape.ties:
-        balls, kinks = _off_the_ties(case, balls)
+        balls, ends, kinks = _off_the_ties(case, balls, tied)
     decided = {}
     for name, array in balls.items():
         pairs = zip(array.flat, scales[name].flat, kinks[name].flat, strict=True)
         narrow = [kink or _is_narrow(ball, scale) for ball, scale, kink in pairs]
         decided[name] = np.array(narrow, dtype=bool).reshape(array.shape)
-    return Enclosure(balls, kinks, decided, bits)
+    return Enclosure(balls, ends, kinks, decided, bits)
 
 
 def _is_narrow(ball: Arb, scale: Arb) -> bool:
     if not ball.is_finite():
         return False
-    radius = ball.rad()
-    return bool(radius <= _NARROW * abs(ball.mid()) or radius <= _NARROW * _CANCELLED * scale)
+    size = max(abs(ball.mid()), _CANCELLED * scale, type(ball)(_LEAST))
+    return bool(ball.rad() <= _NARROW * size)
 
 
-def _off_the_ties(case: Case, balls: dict[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
-    """The derivatives just beside the point, and where they differ.
+def _off_the_ties(
+    case: Case, balls: dict[str, Array], tied: dict[str, Array]
+) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+    """The derivatives just beside the point: balls, ends and where they differ.
 
-    Sides on which forward refuses its arguments are not looked at; if it refuses all of them, or
-    the derivative beside the point is not finite, nothing is known of it.
+    Where any do, every entry that a tied number depends on is at a kink: of many numbers that tie
+    for the greatest, a few directions do not show each as the greatest. Sides on which forward
+    refuses its arguments are not looked at; if it refuses all of them, or the derivative beside the
+    point is not finite, nothing is known of it.
     """
     sides = []
     for seed in range(_DIRECTIONS):
@@ -142,24 +152,51 @@ def _off_the_ties(case: Case, balls: dict[str, Array]) -> tuple[dict[str, Array]
                 sides.append(_gradients(case, Tape(seed, sign))[0])
             except Unsupported:
                 continue
-    hulls, kinks = {}, {}
+    hulls, ends, kinks = {}, _ends(sides or [balls]), {}
     for name, array in balls.items():
-        hulls[name] = array.copy()
-        kinks[name] = np.ones(array.shape, dtype=bool)
-        for i in range(array.size):
-            met = [side[name].flat[i] for side in sides]
-            if all(ball.is_finite() for ball in met) and met:
-                kinks[name].flat[i] = not all(met[0].overlaps(ball) for ball in met)
-            if kinks[name].flat[i]:
-                for ball in met:
-                    hulls[name].flat[i] = hulls[name].flat[i].union(ball)
-            else:
-                hulls[name].flat[i] = met[0]
-    return hulls, kinks
+        met = [side[name].ravel() for side in sides]
+        differs = [not met or not _overlap([m[i] for m in met]) for i in range(array.size)]
+        kinks[name] = np.array(differs, dtype=bool).reshape(array.shape)
+        hulls[name] = (sides or [balls])[0][name].copy()
+    if any(k.any() for k in kinks.values()):
+        for name, hull in hulls.items():
+            unseen = tied[name] & ~kinks[name]
+            for at in np.argwhere(kinks[name]):
+                for side in sides:
+                    hull[tuple(at)] = hull[tuple(at)].union(side[name][tuple(at)])
+            for at in np.argwhere(unseen):
+                hull[tuple(at)] = type(hull[tuple(at)])(0, math.inf)
+            ends[name][:, unseen] = np.reshape(_LINE, (2, 1))
+            kinks[name] = kinks[name] | unseen
+    return hulls, ends, kinks
 
 
-def _gradients(case: Case, tape: Tape) -> tuple[dict[str, Array], dict[str, Array]]:
-    """The derivative for each smooth entry, and the scale of the terms that it is the sum of."""
+def _overlap(met: list[Arb]) -> bool:
+    return all(ball.is_finite() and met[0].overlaps(ball) for ball in met)
+
+
+def _floats(balls: Array, end: Callable[[Arb], Arb]) -> Array:
+    return entrywise(balls, function=lambda ball: float(end(ball))).astype(float)
+
+
+def _ends(sides: list[dict[str, Array]]) -> dict[str, Array]:
+    """The least and the greatest number in any of the balls of each entry.
+
+    The ball around two numbers would be wider: its radius has few digits.
+    """
+    found = {}
+    for name in sides[0]:
+        low = [_floats(side[name], lambda ball: ball.lower()) for side in sides]
+        high = [_floats(side[name], lambda ball: ball.upper()) for side in sides]
+        ends = np.min(low, axis=0), np.max(high, axis=0)
+        found[name] = np.array(
+            [np.where(np.isnan(e), far, e) for e, far in zip(ends, _LINE, strict=True)]
+        )
+    return found
+
+
+def _gradients(case: Case, tape: Tape) -> tuple[dict[str, Array], ...]:
+    """By smooth entry: its derivative, the scale of its terms, whether a tie depends on it."""
     leaves: dict[str, Array] = {}
     arguments = []
     for (name, array), smooth in zip(case.arrays.items(), case.smooth, strict=True):
@@ -169,11 +206,18 @@ def _gradients(case: Case, tape: Tape) -> tuple[dict[str, Array], dict[str, Arra
             leaves |= {name: made} if smooth else {}
         arguments.append(made)
     cotangents = _cotangents(case, _run(case, tape, arguments))
-    found = []
-    for absolute in (False, True):
-        arrived = tape.pull(cotangents, absolute=absolute)
-        found.append({name: _at(arrived, leaf, tape.arb(0)) for name, leaf in leaves.items()})
-    return found[0], found[1]
+    arrived = tape.pull(cotangents)
+    scales = tape.pull(cotangents, absolute=True)
+    ties = tape.pull({at: tape.arb(1) for at in tape.ties}, absolute=True)
+    found = [
+        {name: _at(each, leaf, tape.arb(0)) for name, leaf in leaves.items()}
+        for each in (arrived, scales, ties)
+    ]
+    tied = {
+        n: entrywise(a, function=lambda t: not t.is_zero()).astype(bool)
+        for n, a in found[2].items()
+    }
+    return found[0], found[1], tied
 
 
 def _at(arrived: list[Arb | None], leaves: Array, zero: Arb) -> Array:
@@ -216,8 +260,12 @@ def _boxed(tape: Tape, out: Any) -> Array:
 
 
 def _cotangents(case: Case, outputs: list[Array]) -> dict[int, Arb]:
+    wanted = [None if dy is None else dy.shape for dy in case.dy]
+    shapes = [None if dy is None else y.shape for y, dy in zip(outputs, case.dy, strict=False)]
+    if len(outputs) != len(wanted) or shapes != wanted:
+        raise Unsupported("the outputs do not have the shapes of their cotangents")
     found: dict[int, Arb] = {}
-    for y, dy in zip(outputs, case.dy, strict=True):
+    for y, dy in zip(outputs, case.dy, strict=False):
         if dy is None or y.dtype != object:
             continue
         for ball, d in zip(y.flat, dy.flat, strict=True):

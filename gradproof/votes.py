@@ -144,9 +144,9 @@ def _spoken(
     if step is not None:
         yield _Opinion("complex step", step, step)
     if proved is not None and proved.decided[finding.quantity][index]:
-        ball = proved.balls[finding.quantity][index]
+        low, high = (float(end[index]) for end in proved.ends[finding.quantity])
         kink = bool(proved.kinks[finding.quantity][index])
-        yield _Opinion("enclosure", float(ball.lower()), float(ball.upper()), kink)
+        yield _Opinion("enclosure", low, high, kink)
 
 
 def _estimated(finding: Finding, index: tuple[int, ...]) -> Iterator[_Opinion]:

@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.proved import NOT_THE_DERIVATIVE, is_derivative
 from gradproof import enclosure
 from gradproof.ball import Ball, Tape, Undecided
 from gradproof.cases import Case
 from gradproof.enclosure import MOST, Enclosure, Unsupported, distance, enclose, entries
 from gradproof.fill import Array
 from gradproof.worker import Task, judged
-from manual.activation import Sigmoid, Tanh
+from manual.activation import Sigmoid, Softplus, Tanh
+from manual.binary import BCELoss
 from manual.divergence import GaussianNLLLoss
+from manual.hard import Hardshrink
 from manual.layer import Layer, Real, Saved
 from manual.net import Net, Step
-from manual.rectifier import ReLU
+from manual.rectifier import LeakyReLU, ReLU, Threshold
 from manual.reduce import Max
 from manual.softmax import Softmax
 from tests.planted import SUBJECT, case_of, normal
@@ -90,19 +93,27 @@ def layers() -> list[str]:
 
 
 @pytest.mark.parametrize("name", layers())
-def test_every_layer_runs_on_balls(name: str) -> None:
-    """Its forward, on drawn cases; every number that it returns is the same as in floats."""
-    proved = 0
+def test_every_layer_is_enclosed_where_autograd_says(name: str) -> None:
+    """On drawn cases, hazards and all; found by discovery, so no layer is left out."""
+    proved, wrong = 0, 0
     for judgement, _ in judged(SUBJECT, Task("layer", name, 20, 5), shrink=False):
         case = judgement.case
         arrays = [a for a in (*case.arrays.values(), *case.dy) if a is not None]
         if not 0 < entries(case) <= MOST or not all(np.isfinite(a).all() for a in arrays):
             continue
         found = enclose(case)
-        for quantity in found.balls:
-            sure = found.decided[quantity] & ~found.kinks[quantity]
-            proved += int(sure.sum())
+        sure = [found.decided[q] & ~found.kinks[q] for q in found.balls]
+        proved += sum(int(s.sum()) for s in sure)
+        wrong += not is_derivative(SUBJECT, case)
     assert proved > 0
+    assert wrong == 0 or name in NOT_THE_DERIVATIVE
+
+
+def test_what_is_no_derivative_by_design_is_not() -> None:
+    assert set(NOT_THE_DERIVATIVE) == {"BCELoss"}
+    for x, holds in ((2.0**-20, True), (2.0**-45, False)):
+        case = case_of(BCELoss(), x=np.array([x, 0.5]), target=np.array([1.0, 0.25]))
+        assert is_derivative(SUBJECT, judged_case(case).case) is holds
 
 
 def test_a_network_is_differentiated_through() -> None:
@@ -167,6 +178,25 @@ def test_a_kink_holds_both_one_sided_derivatives() -> None:
     assert distance(-0.1 * float(dy[0]), found.balls["x"][0]) > 0
 
 
+@pytest.mark.parametrize(
+    ("layer", "x", "slopes"),
+    [
+        (LeakyReLU(negative_slope=0.25), 0.0, (0.25, 1.0)),
+        (Hardshrink(lambd=0.5), -0.5, (0.0, 1.0)),
+        (Softplus(beta=1.0, threshold=0.0), 0.0, (0.5, 1.0)),
+        (Threshold(threshold=2.0, value=9.0), 2.0, (0.0, 1.0)),
+    ],
+    ids=lambda value: getattr(type(value), "__name__", ""),
+)
+def test_a_decision_by_the_real_part_is_one(
+    layer: Layer, x: float, slopes: tuple[float, float]
+) -> None:
+    """A real part is held constant, but which side of a kink it lies on depends on it."""
+    found = enclose(Case(layer, {"x": np.array([x])}, {"x": "real"}, "float64", dy=(np.ones(1),)))
+    assert found.kinks["x"].all()
+    assert found.ends["x"][:, 0].tolist() == list(slopes)
+
+
 def test_every_one_of_three_that_tie_is_at_the_kink() -> None:
     case = judged_case(case_of(Max(), x=np.array([2.0, 2.0, 2.0, 1.0]))).case
     found, dy = enclose(case), case.dy[0]
@@ -174,6 +204,12 @@ def test_every_one_of_three_that_tie_is_at_the_kink() -> None:
     assert found.kinks["x"].tolist() == [True, True, True, False]
     for ball in found.balls["x"][:3]:
         assert distance(float(dy) / 3, ball) == 0.0
+
+
+def test_of_many_that_tie_none_is_taken_for_smooth() -> None:
+    """A few directions do not make each of them the greatest."""
+    found = enclose(judged_case(case_of(Max(), x=np.append(np.ones(100), 0.0))).case)
+    assert found.kinks["x"].tolist() == [True] * 100 + [False]
 
 
 def test_a_tie_without_a_kink_is_none() -> None:
