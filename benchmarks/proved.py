@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from gradproof.ball_run import Unsupported
 from gradproof.bound import C, Comparison, settle
 from gradproof.cases import Case
-from gradproof.enclosure import MOST, Enclosure, Unsupported, distance, enclose, entries
+from gradproof.enclosure import MOST, Enclosure, distance, enclose, entries
 from gradproof.fill import Array
 from gradproof.judge import measure, smooth_names
 from gradproof.kinks import jumps

@@ -19,8 +19,9 @@ import numpy as np
 
 from benchmarks.enclosures import ROOT, as_csv
 from benchmarks.output import whole
+from gradproof.ball_run import Unsupported
 from gradproof.cases import Case
-from gradproof.enclosure import Unsupported, available, distance, enclose
+from gradproof.enclosure import available, distance, enclose
 from gradproof.errors import InputError
 from gradproof.subject import Subject, load_subject
 from gradproof.worker import Task, judged

@@ -10,8 +10,7 @@ Source    Johansson, Arb: efficient arbitrary-precision midpoint-radius interval
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from random import Random
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -31,20 +30,19 @@ class Tape:
     """What was computed: for each number that depends on a leaf, its parents and derivatives.
 
     Numbers that are equal for certain, exact ones or the same function of the same numbers, tie.
-    A tie is decided as the forward does; with a seed as just beside the point, the leaves moved an
-    infinitesimal step in a random direction (in the opposite one with `sign` −1).
+    A tie is decided as the forward does; with a direction as just beside the point, each leaf moved
+    an infinitesimal step by the number that the direction has for it.
 
     ties     the places of numbers that were compared with an equal one
     """
 
-    def __init__(self, seed: int | None = None, sign: int = 1) -> None:
+    def __init__(self, direction: Sequence[float] | None = None) -> None:
         from flint import arb
 
         self.arb: Any = arb
         self.ties: set[int] = set()
         self._held: dict[int, int] = {}  # the place of a held number: that of the number itself
-        self._random = None if seed is None else Random(seed)  # noqa: S311  (no secret)
-        self._sign = sign
+        self._direction = direction
         self._parents: list[Parents] = []
         self._slopes: list[Arb] = []  # along the direction
         self._known: dict[Any, int] = {}
@@ -52,8 +50,8 @@ class Tape:
     def leaf(self, value: float) -> Ball:
         """A number that is differentiated for."""
         number = float(value)
-        if self._random is not None:
-            self._slopes.append(self.arb(self._sign * self._random.uniform(-1, 1)))
+        if self._direction is not None:
+            self._slopes.append(self.arb(self._direction[len(self._parents)]))
         self._parents.append(())
         arb = self.arb(number)
         return Ball(self, arb, len(self._parents) - 1, self._number(arb))
@@ -71,7 +69,7 @@ class Tape:
         if not noted:
             return Ball(self, value, _CONSTANT, key)
         self._parents.append(noted)
-        if self._random is not None:
+        if self._direction is not None:
             along = (slope * self._slopes[at] for at, slope in noted)
             self._slopes.append(sum(along, self.arb(0)))
         return Ball(self, value, len(self._parents) - 1, key)
@@ -81,7 +79,7 @@ class Tape:
         if ball.at == _CONSTANT:
             return ball
         self._parents.append(())
-        if self._random is not None:
+        if self._direction is not None:
             self._slopes.append(self._slopes[ball.at])
         at = len(self._parents) - 1
         self._held[at] = self._held.get(ball.at, ball.at)
@@ -98,7 +96,7 @@ class Tape:
     def beside(self, a: Ball, b: Ball) -> int:
         """The sign of a − b, which is 0, when the leaves have moved; 0 if they have not."""
         self.ties |= {self._held.get(ball.at, ball.at) for ball in (a, b)} - {_CONSTANT}
-        if self._random is None:
+        if self._direction is None:
             return 0
         rise = self._slope(a) - self._slope(b)
         return int(rise > 0) - int(rise < 0)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradproof import enclosure
+from gradproof.ball_run import Unsupported
 from gradproof.cases import Case
 from gradproof.differences import differences
 from gradproof.enclosure import Enclosure
@@ -175,7 +176,7 @@ def _enclosure(case: Case) -> Enclosure | None:
         return None
     try:
         return enclosure.enclose(case)
-    except enclosure.Unsupported:
+    except Unsupported:
         return None
 
 

@@ -12,8 +12,9 @@ import pytest
 from benchmarks.proved import NOT_THE_DERIVATIVE, is_derivative
 from gradproof import enclosure
 from gradproof.ball import Ball, Tape, Undecided
+from gradproof.ball_run import Unsupported
 from gradproof.cases import Case
-from gradproof.enclosure import MOST, Enclosure, Unsupported, distance, enclose, entries
+from gradproof.enclosure import MOST, Enclosure, distance, enclose, entries
 from gradproof.fill import Array
 from gradproof.worker import Task, judged
 from manual.activation import Sigmoid, Softplus, Tanh
