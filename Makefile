@@ -40,8 +40,8 @@ if [ $$status -eq 1 ] && [ -n '$(VERDICT)' ]; then touch '$(VERDICT)'; else exit
 endef
 disagrees = $(if $(VERDICT),$(shell [ ! -e '$(VERDICT)' ] || echo exit 1))
 
-.PHONY: verify run-verify soak run-soak mutants run-mutants test test-pythons lint bench calibrate example
-.PHONY: docs clean help
+.PHONY: verify run-verify soak run-soak mutants run-mutants test test-pythons lint
+.PHONY: bench calibrate enclosures example docs clean help
 
 verify: run-verify  ## draw networks, run both sides, judge and report [PROFILE= EXAMPLES= SEED= LAYERS= JOBS=]
 	$(disagrees)
@@ -81,6 +81,10 @@ lint: $(STAMP)  ## style, types and the form of the repository
 bench: $(STAMP)  ## side-by-side timings
 	$(BIN)/python -m benchmarks
 
+enclosures: $(STAMP)  ## both sides against proved derivatives, and where PyTorch is not accurate
+	$(BIN)/python -m benchmarks.enclosures
+	$(BIN)/python -m benchmarks.torch_accuracy
+
 calibrate: $(STAMP)  ## false alarms against sensitivity, for other bounds than the judge's (some minutes)
 	$(BIN)/python -m benchmarks.calibrate
 
@@ -106,7 +110,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(RUN)@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	$(RUN)@$(PIP) install -c constraints.txt pip
 	$(RUN)@$(PIP) install -c constraints.txt hatchling editables
-	$(RUN)@$(PIP) install -c constraints.txt --no-build-isolation -e '.[report,terminal,torch]' \
+	$(RUN)@$(PIP) install -c constraints.txt --no-build-isolation -e '.[proof,report,terminal,torch]' \
 	  --group test --group lint
 	$(RUN)@touch $(STAMP)
 

@@ -84,8 +84,8 @@ def write(out: Path, rows: Sequence[Row], about: dict[str, Any]) -> None:
     Raises    OSError when the folder cannot be written to
     """
     out.mkdir(parents=True, exist_ok=True)
-    _whole(out / "bench.csv", _csv(rows))
-    _whole(out / "bench.md", _markdown(rows, about))
+    whole(out / "bench.csv", _csv(rows))
+    whole(out / "bench.md", _markdown(rows, about))
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -118,7 +118,8 @@ def _markdown(rows: Sequence[Row], about: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _whole(path: Path, text: str) -> None:
+def whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8", newline="\n")

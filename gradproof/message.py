@@ -10,7 +10,7 @@ import numpy as np
 
 from gradproof.cases import Case
 from gradproof.verdict import Finding
-from gradproof.witness import Votes
+from gradproof.votes import Votes
 
 WIDTH = 110
 _INDENT = 19  # where a line's text begins, after its name
@@ -35,8 +35,8 @@ def explain(
     others = _others(finding, siblings)
     if finding.comparison is not None:
         lines += _numbers(finding)
-        lines += _line("votes", f"{_vote(finding, votes):<40}", f"→ {votes.verdict}")
-        lines += _line("likely cause", f"{cause:<40}", f"({others})" if others else "")
+        lines += _line("votes", f"{_vote(finding, votes):<44}", f"→ {votes.verdict}")
+        lines += _line("likely cause", f"{cause:<44}", f"({others})" if others else "")
     elif others:
         lines += _line("other arrays", others)
     shrunk = [f"   shrunk from {shrunk_from}"] if shrunk_from else []
@@ -116,8 +116,6 @@ def _numbers(finding: Finding) -> list[str]:
 
 def _vote(finding: Finding, votes: Votes) -> str:
     said = votes.agreement
-    if said.endswith("≠ complex step"):
-        said += f" {votes.complex_step}"
     if votes.index != finding.figures.worst_index:
         said += f", at {list(votes.index)}"
     return said

@@ -14,7 +14,7 @@ from gradproof.steps import judge_steps, load_steps
 from gradproof.store import load_case
 from gradproof.subject import Subject
 from gradproof.verdict import Finding, Judgement
-from gradproof.witness import votes
+from gradproof.votes import votes
 
 
 def replay(subject: Subject, path: Path) -> tuple[Judgement, str]:

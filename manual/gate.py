@@ -123,5 +123,5 @@ def _cubic(x: Array) -> Array:
 
 def _normal_cdf(x: Array) -> Array:
     """Φ(x) with its lower tail; in longdouble it has the accuracy of float64."""
-    wide = x if x.dtype.kind == "c" else x.astype(np.float64, copy=False)
+    wide = x if x.dtype.kind in "cO" else x.astype(np.float64, copy=False)
     return np.asarray(special.erfc(wide * -math.sqrt(0.5)) / 2, dtype=x.dtype)

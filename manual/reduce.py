@@ -125,7 +125,7 @@ class LogSumExp(Layer):
     def forward(self, x: Real) -> tuple[Array, Saved]:
         axes = _axes(self.dim, x.ndim)
         # m stays finite where x does not, so that x − m is never ∞ − ∞.
-        most = np.finfo(x.dtype).max
+        most = np.finfo(float if x.dtype.kind == "O" else x.dtype).max
         m = np.maximum.reduce(x.real, axis=axes, keepdims=True, initial=-most)
         m = np.minimum(m, most)
         e = np.exp(x - m)

@@ -32,8 +32,9 @@ MAY_IMPORT = {
 }
 """What a package may import when it is imported itself, beside the standard library."""
 
-MAY_IMPORT_LATE = {"gradproof": {"torch"}}
-"""What it may import inside a function too, when it is needed: torch takes seconds."""
+MAY_IMPORT_LATE = {"gradproof": {"flint", "torch"}}
+"""What it may import inside a function too, when it is needed: torch takes seconds, and
+python-flint need not be installed."""
 
 TORCH_AT_THE_TOP = {
     "gradproof/network_oracle.py": "runs the reference's networks; imported when a run starts",

@@ -1,4 +1,4 @@
-"""The complex step is right, or silent; and the vote names who is wrong."""
+"""The witnesses are right, or silent; and the vote names who is wrong."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradproof import enclosure
 from gradproof.cases import Case
+from gradproof.differences import differences
 from gradproof.fill import Array
 from gradproof.oracle import Oracle
 from gradproof.verdict import Finding
-from gradproof.witness import complex_step, votes
-from manual.activation import Sigmoid, Tanh
+from gradproof.votes import votes
+from gradproof.witness import complex_step
+from manual.activation import Sigmoid, Tanh, Tanhshrink
 from manual.arithmetic import Multiply
+from manual.hard import Hardsigmoid
 from manual.layer import Layer, Real, Saved
 from manual.linear import Linear
 from manual.net import Net, Step
@@ -115,7 +119,38 @@ def test_it_abstains_for_what_is_no_argument_and_without_cotangent() -> None:
     assert complex_step(case, "x", (0, 0)) is None
 
 
+ESTIMATED = {
+    "smooth": (np.exp, 1.0, np.e),
+    "large beside its slope": (lambda x: 1e8 + x, 3.0, 1.0),
+    "near a kink": (np.abs, 1e-3, 1.0),
+    "constant": (np.floor, 1.5, 0.0),
+    "a minimum": (lambda x: x * x, 0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize(("rule", "x", "slope"), ESTIMATED.values(), ids=ESTIMATED.keys())
+def test_differences_know_their_error(rule: Any, x: float, slope: float) -> None:
+    case = Case(_Told(rule), {"x": np.array([x])}, {"x": "real"}, "float64", dy=(np.ones(1),))
+    estimate = differences(case, "x", (0,))
+    assert estimate is not None
+    assert abs(estimate[0] - slope) <= estimate[1] <= 1e-6
+
+
+@pytest.mark.parametrize("name", ["jump", "not finite", "forward fails"])
+def test_differences_abstain(name: str) -> None:
+    rule, x = REFUSED[name]
+    case = Case(_Told(rule), {"x": np.array([x])}, {"x": "real"}, "float64", dy=(np.ones(1),))
+    assert differences(case, "x", (0,)) is None
+
+
+def test_differences_abstain_at_a_kink() -> None:
+    for rule in (np.abs, np.sqrt):
+        case = Case(_Told(rule), {"x": np.zeros(1)}, {"x": "real"}, "float64", dy=(np.ones(1),))
+        assert differences(case, "x", (0,)) is None
+
+
 CASE = case_of(Tanh(), x=X)
+BOTH = "autograd = complex step = enclosure ≠ manual"
 
 
 def verdict_on(case: Case) -> tuple[str, str]:
@@ -126,16 +161,62 @@ def verdict_on(case: Case) -> tuple[str, str]:
 
 def test_a_wrong_backward(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: -g["x"])
-    assert verdict_on(CASE) == ("autograd = complex step ≠ manual", "the backward pass is wrong")
+    assert verdict_on(CASE) == (BOTH, "the backward pass is wrong")
 
 
 def test_a_slightly_wrong_backward(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: g["x"] * (1 + 1e-12))
+    assert verdict_on(CASE) == (BOTH, "the backward pass is wrong")
+
+
+def test_without_python_flint_two_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enclosure, "available", lambda: False)
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: -g["x"])
     assert verdict_on(CASE) == ("autograd = complex step ≠ manual", "the backward pass is wrong")
 
 
+def test_a_large_case_is_not_enclosed(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: -g["x"])
+    agreement, _ = verdict_on(case_of(Tanh(), x=normal(enclosure.MOST + 1)))
+    assert agreement == "autograd = complex step ≠ manual"
+
+
+def test_where_the_complex_step_abstains_the_enclosure_decides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The modulus of a complex number is not analytic."""
+
+    def forward(self: Tanhshrink, x: Real) -> Any:
+        return x - np.abs(np.tanh(x)) * np.sign(x), (np.tanh(x),)
+
+    monkeypatch.setattr(Tanhshrink, "forward", forward)
+    break_gradient(monkeypatch, Tanhshrink, "x", lambda g, s, d: -g["x"])
+    assert verdict_on(case_of(Tanhshrink(), x=X)) == (
+        "autograd = enclosure ≠ manual",
+        "the backward pass is wrong",
+    )
+
+
+def test_where_neither_speaks_differences_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward(self: Tanh, x: Array) -> Any:
+        y = np.tanh(np.array(x, dtype=np.float64)).astype(x.dtype)
+        return y, (y,)
+
+    monkeypatch.setattr(Tanh, "forward", forward)
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: -g["x"])
+    assert verdict_on(CASE) == (
+        "autograd = finite differences ≠ manual",
+        "the backward pass is wrong",
+    )
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: -g["x"] * (1 + 1e-14))
+    assert verdict_on(CASE) == (
+        "manual ≠ autograd, no witness speaks",
+        "the backward pass, if autograd is right",
+    )
+
+
 def other_forward(self: Tanh, x: Array) -> Any:
-    y = np.tanh(2 * x)
+    y = np.asarray(np.tanh(2 * x))
     return y, (y,)
 
 
@@ -148,7 +229,7 @@ def test_another_function_than_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert votes(SUBJECT, y).agreement == "manual ≠ torch"
     assert votes(SUBJECT, y).verdict == "your forward is not torch's function"
     vote = votes(SUBJECT, gradient)
-    assert vote.agreement == "manual = complex step ≠ autograd"
+    assert vote.agreement == "manual = complex step = enclosure ≠ autograd"
     assert vote.verdict == "your forward is not torch's function"
 
 
@@ -156,7 +237,11 @@ def test_both_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Tanh, "forward", other_forward)
     gradient = next(f for f in judged(CASE).findings if f.quantity == "x")
     vote = votes(SUBJECT, gradient)
-    assert vote.agreement == "manual ≠ autograd ≠ complex step"
+    said, value = vote.agreement.rsplit(" ", 1)
+    assert said == "manual ≠ autograd ≠ complex step = enclosure"
+    x, dy = float(X[vote.index]), gradient.case.dy[0]
+    assert dy is not None
+    assert float(value) == pytest.approx(2 * dy[vote.index] / np.cosh(2 * x) ** 2, rel=1e-12)
     assert vote.verdict == "your forward is not torch's function"
 
 
@@ -167,7 +252,21 @@ def test_torch_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
     right = SUBJECT.twin
     monkeypatch.setitem(SUBJECT.__dict__, "twin", no_gradient)
-    assert verdict_on(CASE) == ("manual = complex step ≠ autograd", "torch itself")
+    assert verdict_on(CASE) == (
+        "manual = complex step = enclosure ≠ autograd",
+        "PyTorch is wrong here",
+    )
+
+
+def test_torchs_hardsigmoid_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its slope in float64 is a 1/6 that was rounded to float32; see docs/decisions/004."""
+    import torch.nn.functional as F
+
+    monkeypatch.setitem(SUBJECT.__dict__, "twin", lambda layer, x: F.hardsigmoid(x))
+    agreement, verdict = verdict_on(case_of(Hardsigmoid(), x=X))
+    assert agreement.startswith("manual = ")
+    assert agreement.endswith("enclosure ≠ autograd")
+    assert verdict == "PyTorch is wrong here"
 
 
 def test_a_convention_is_a_kink() -> None:
@@ -185,18 +284,43 @@ def test_at_a_kink_another_entry_is_asked(monkeypatch: pytest.MonkeyPatch) -> No
     assert vote.verdict == "the backward pass is wrong"
 
 
-def test_where_all_abstain_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_of_the_one_sided_derivatives_it_is_no_choice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     break_gradient(monkeypatch, ReLU, "x", lambda g, s, d: g["x"] + 3 * d * (s[0] == 0))
+    assert verdict_on(case_of(ReLU(), x=np.array([0.0, 2.0, 3.0]))) == (
+        "kink: autograd is a one-sided derivative, manual is not",
+        "the backward pass is wrong",
+    )
+
+
+def test_at_a_kink_torch_may_be_the_one_that_is_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    def outside(layer: Any, x: Any) -> Any:
+        return right(layer, x) + 3 * (x - x.detach()) * (x == 0)
+
+    right = SUBJECT.twin
+    monkeypatch.setitem(SUBJECT.__dict__, "twin", outside)
     finding, _ = culprit_of(case_of(ReLU(), x=np.array([0.0, 2.0, 3.0])))
+    assert finding.verdict == "convention"  # a jump of its own is what the twin has there
+    finding.verdict = "disagree"
     vote = votes(SUBJECT, finding)
-    assert vote.agreement == "manual ≠ autograd, complex step abstains"
-    assert vote.verdict == "the backward pass, if autograd is right"
+    assert vote.agreement == "kink: manual is a one-sided derivative, autograd is not"
+    assert vote.verdict == "kink: another choice than PyTorch's"
+
+
+def test_where_all_abstain_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enclosure, "available", lambda: False)
+    break_gradient(monkeypatch, ReLU, "x", lambda g, s, d: g["x"] + 3 * d * (s[0] == 0))
+    assert verdict_on(case_of(ReLU(), x=np.array([0.0, 2.0, 3.0]))) == (
+        "manual ≠ autograd, no witness speaks",
+        "the backward pass, if autograd is right",
+    )
 
 
 def test_wiring(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, Net, "x", lambda g, s, d: 2 * g["x"])
     assert verdict_on(case_of(NET, x=X, weight=normal(2, 3))) == (
-        "autograd = complex step ≠ manual",
+        BOTH,
         "the network's wiring is wrong",
     )
 

@@ -1,0 +1,197 @@
+"""Who agrees with whom on a disagreement, and whose fault it is.
+
+Two sides disagree, the hand-written gradient and autograd; the others are asked which is right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradproof import enclosure
+from gradproof.ball_run import Unsupported
+from gradproof.cases import Case
+from gradproof.differences import differences
+from gradproof.enclosure import Enclosure
+from gradproof.subject import Subject
+from gradproof.verdict import Finding
+from gradproof.witness import complex_step
+
+_ENTRIES = 6
+"""Of how many wrong entries the witnesses are asked, while they abstain."""
+_FORWARD = "your forward is not torch's function"
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What was said on one entry of a finding: its worst, or the worst with a witness.
+
+    agreement     who agrees with whom, such as "autograd = complex step ≠ manual"; "" without vote
+    verdict       whose fault it is, in words
+    """
+
+    index: tuple[int, ...]
+    agreement: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class _Opinion:
+    """Where a witness says that a derivative lies; at a kink, where the one-sided ones do."""
+
+    witness: str
+    low: float
+    high: float
+    kink: bool = False
+
+    def off(self, value: float) -> float:
+        """How far a value lies outside."""
+        return max(self.low - value, value - self.high, 0.0) if math.isfinite(value) else math.inf
+
+    def sides_with(self, value: float, other: float, bound: float) -> bool:
+        """Whether a value is right within the bound, and nearer than the other.
+
+        In a layer that rounds much in float64 itself, a sixteenth of the gap will do.
+        """
+        distance, gap = self.off(value), self.off(other)
+        return distance < gap and (distance <= bound or distance <= gap / 16)
+
+
+def votes(subject: Subject, finding: Finding) -> Votes:
+    """Ask manual, autograd and the witnesses about an entry that disagrees."""
+    worst, c = finding.figures.worst_index, finding.comparison
+    if c is None:
+        return Votes(worst, "", "the contract of a layer is broken")
+    if finding.verdict == "convention":
+        text = "manual ≠ autograd, both one-sided derivatives"
+        return Votes(worst, text, "kink: another choice than PyTorch's")
+    if not hasattr(finding.case.layer, "forward"):
+        return Votes(worst, "manual ≠ torch.optim", "the update is wrong")
+    if finding.quantity not in finding.case.arrays:
+        return Votes(worst, "manual ≠ torch", _FORWARD)
+    same = _forward_agrees(subject, finding.case)
+    index, opinions = _opinions(finding)
+    m, r, bound = (float(a[index]) for a in (c.manual, c.reference, c.bound))
+    if not opinions:
+        verdict = "the backward pass, if autograd is right" if same else _FORWARD
+        return Votes(index, "manual ≠ autograd, no witness speaks", verdict)
+    if opinions[-1].kink:
+        return Votes(index, *_at_a_kink(finding, opinions[-1], m, r, bound))
+    return Votes(index, *_two_against_one(finding, opinions, m, r, bound, same))
+
+
+def _two_against_one(
+    finding: Finding, opinions: list[_Opinion], m: float, r: float, bound: float, same: bool
+) -> tuple[str, str]:
+    """The agreement and the verdict; the last opinion is the one that decides."""
+    with_autograd = [o.witness for o in opinions if o.sides_with(r, m, bound)]
+    with_manual = [o.witness for o in opinions if o.sides_with(m, r, bound)]
+    alone = [o for o in opinions if o.witness not in (*with_autograd, *with_manual)]
+    groups = [["manual", *with_manual], ["autograd", *with_autograd]]
+    decider = opinions[-1]
+    if decider.witness in with_autograd:
+        groups.reverse()
+        verdict = _wrong_backward(finding) + ("" if same else f", and {_FORWARD}")
+    elif decider.witness in with_manual:
+        verdict = "PyTorch is wrong here" if same else _FORWARD
+    else:
+        verdict = "undecided" if same else _FORWARD
+    said = " ≠ ".join(" = ".join(group) for group in groups)
+    if alone:
+        names = " = ".join(o.witness for o in alone)
+        said += f" ≠ {names} {(alone[-1].low + alone[-1].high) / 2}"
+    return said, verdict
+
+
+def _at_a_kink(
+    finding: Finding, opinion: _Opinion, m: float, r: float, bound: float
+) -> tuple[str, str]:
+    manual, autograd = (opinion.off(value) <= bound for value in (m, r))
+    if autograd and not manual:
+        return "kink: autograd is a one-sided derivative, manual is not", _wrong_backward(finding)
+    if manual and not autograd:
+        text = "kink: manual is a one-sided derivative, autograd is not"
+    else:
+        text = f"manual ≠ autograd, {'both' if manual else 'neither'} one-sided derivatives"
+    return text, "kink: another choice than PyTorch's"
+
+
+def _opinions(finding: Finding) -> tuple[tuple[int, ...], list[_Opinion]]:
+    """What witnesses say of the worst entry that one of them speaks on; who decides comes last.
+
+    A kink is passed by for an entry where there is none. Differences are asked where nobody speaks.
+    """
+    proved = _enclosure(finding.case)
+    kinks = []
+    for index in _worst(finding):
+        found = list(_spoken(finding, proved, index))
+        if found and not found[-1].kink:
+            return index, found
+        kinks += [(index, found)] if found else []
+    if kinks:
+        return kinks[0]
+    index = finding.figures.worst_index
+    return index, list(_estimated(finding, index))
+
+
+def _spoken(
+    finding: Finding, proved: Enclosure | None, index: tuple[int, ...]
+) -> Iterator[_Opinion]:
+    step = complex_step(finding.case, finding.quantity, index)
+    if step is not None:
+        yield _Opinion("complex step", step, step)
+    if proved is not None and proved.decided[finding.quantity][index]:
+        low, high = (float(end[index]) for end in proved.ends[finding.quantity])
+        kink = bool(proved.kinks[finding.quantity][index])
+        yield _Opinion("enclosure", low, high, kink)
+
+
+def _estimated(finding: Finding, index: tuple[int, ...]) -> Iterator[_Opinion]:
+    estimate = differences(finding.case, finding.quantity, index)
+    c = finding.comparison
+    if estimate is not None and c is not None:
+        value, error = estimate
+        opinion = _Opinion("finite differences", value - error, value + error)
+        if opinion.off(float(c.manual[index])) or opinion.off(float(c.reference[index])):
+            yield opinion  # otherwise it cannot tell them apart
+
+
+def _worst(finding: Finding) -> Iterator[tuple[int, ...]]:
+    c = finding.comparison
+    assert c is not None
+    with np.errstate(all="ignore"):
+        ratio = np.where(c.error > c.bound, np.asarray(c.error / c.bound), 0.0)
+    for at in np.argsort(-ratio, axis=None, kind="stable")[:_ENTRIES]:
+        index = tuple(int(i) for i in np.unravel_index(at, ratio.shape))
+        if ratio[index] > 0:
+            yield index
+
+
+def _enclosure(case: Case) -> Enclosure | None:
+    if not enclosure.available() or enclosure.entries(case) > enclosure.MOST:
+        return None
+    try:
+        return enclosure.enclose(case)
+    except Unsupported:
+        return None
+
+
+def _wrong_backward(finding: Finding) -> str:
+    if not hasattr(finding.case.layer, "steps"):
+        return "the backward pass is wrong"
+    # Layers are judged first, so what is left of a network is how it joins them.
+    what = "backward pass" if finding.depth == "free" else "wiring"
+    return f"the network's {what} is wrong"
+
+
+def _forward_agrees(subject: Subject, case: Case) -> bool:
+    from gradproof.clock import Clock
+    from gradproof.network import judge
+
+    findings: list[Any] = judge(subject, case, Clock()).findings
+    outputs = [f for f in findings if f.quantity not in case.arrays and not f.layer]
+    return not any(f.failed and f.comparison is not None for f in outputs)
