@@ -11,6 +11,7 @@ from itertools import islice
 from time import perf_counter
 from types import FrameType
 from typing import Any
+from unittest.mock import patch
 
 from gradproof import hygiene
 from gradproof.behaviour import Behaviour, behaviour, fresh
@@ -28,6 +29,8 @@ from gradproof.worker import Task, judged
 
 PATIENCE = 2.0
 """Seconds after which a counterexample is small enough."""
+HASTY = 6
+"""Samples of the noise on the way to a smaller case; the smallest is judged with all of them."""
 TRIED, JUDGED = 200, 6
 """Networks that are run until one shows the bug, and judged until one of them blames a layer."""
 
@@ -191,6 +194,8 @@ def judgement_of(subject: Subject, case: Any) -> Judgement:
 
 def _shrunk(grounds: Grounds, bug: Bug, killer: Judgement) -> Judgement:
     """The smallest counterexample that a run would print; the killer if time is up before."""
+    from gradproof import oracle
+
     subject = grounds.subject
     until = perf_counter() + PATIENCE
     known: dict[str, Judgement] = {}
@@ -199,7 +204,7 @@ def _shrunk(grounds: Grounds, bug: Bug, killer: Judgement) -> Judgement:
         if case.digest not in known:
             if perf_counter() > until:
                 return Judgement(case)
-            with bug.planted():
+            with bug.planted(), patch.object(oracle, "THOROUGH", HASTY):
                 known[case.digest] = judgement_of(subject, fresh(case))
         return known[case.digest]
 
@@ -208,7 +213,9 @@ def _shrunk(grounds: Grounds, bug: Bug, killer: Judgement) -> Judgement:
     task = task_of(subject, kind, grounds.cases, grounds.seed)
     for judgement, about in judged(subject, task, judge=judging):
         if about is None:
-            return judgement
+            with bug.planted():
+                thorough = judgement_of(subject, fresh(judgement.drawn or judgement.case))
+            return thorough if flagged(subject, thorough) else killer
         if perf_counter() > until:
             break
     return killer
