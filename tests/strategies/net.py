@@ -122,12 +122,15 @@ def _dense(draw: Draw, program: Program, current: str) -> None:
 
 
 def _residual(draw: Draw, program: Program, current: str) -> None:
-    """The current value and an earlier one of its shape (perhaps itself), combined."""
-    same = [n for n, s in program.shapes.items() if s == program.shapes[current]]
+    """The current value and an earlier one of its shape (perhaps itself) or an input, combined."""
+    shape = program.shapes[current]
+    same = [n for n, s in program.shapes.items() if s == shape]
     layer = draw(st.sampled_from([Add(), Subtract(), Multiply(), Concatenate(dim=-1)]))
-    if isinstance(layer, Concatenate) and not program.shapes[current]:
+    if isinstance(layer, Concatenate) and not shape:
         layer = Add()
-    other = draw(st.sampled_from(same))
+    other = draw(st.sampled_from([*same, None]))
+    if other is None:
+        other = program.input(f"h{len(program.steps) + 1}.other", real(*shape), "real")
     if isinstance(layer, Subtract) and other == current:
         layer = Add()  # x − x would cut off all that came before
     names = ("x0", "x1") if isinstance(layer, Concatenate) else ("x", "other")
