@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -105,14 +105,12 @@ def check_gradients(
         ]
         if g.flags.writeable and any(np.shares_memory(g, h) for h in shared):
             yield name, "it can be written to and shares memory with dy or another gradient"
+    grads = {name: g.copy() for name, g in grads.items()}  # what follows may write over them
     with np.errstate(all="ignore"):
-        twice = backward(layer, ran, dy)
-    with np.errstate(all="ignore"):
+        yield from _unsteady(layer, arrays, ran, dy, grads)
         scaled = backward(layer, ran, _times(dy, -2))
         zero = backward(layer, ran, _times(dy, 0))
         for name, g in grads.items():
-            if name not in twice or not _same(g, twice[name]):
-                yield name, "a second backward gives another result"
             if not np.isfinite(g).all():
                 continue
             if not _linear(scaled.get(name), g, partial(agrees, name)):
@@ -121,9 +119,34 @@ def check_gradients(
                 yield name, "it is not zero for a zero dy"
 
 
-def _same(a: Array, b: Array) -> bool:
-    """Whether the bits are the same; only where they seem not to be is NaN looked for."""
-    return np.array_equal(a, b) or np.array_equal(a, b, equal_nan=True)
+def _unsteady(
+    layer: Any, arrays: Sequence[Array | None], ran: Ran, dy: Dy, grads: dict[str, Array]
+) -> Iterator[tuple[str, str]]:
+    """What a second backward changes, or a forward on other numbers before it."""
+    others = [None if a is None else frozen(np.flip(a).copy()) for a in arrays]
+    with suppress(Misconduct):
+        forward(layer, others)
+    changed = _changed(grads, backward(layer, ran, dy))
+    if not changed:
+        return
+    forward(layer, arrays)  # so that what is kept elsewhere is again of this call
+    twice = _changed(grads, backward(layer, ran, dy))
+    for name in changed:
+        if name in twice:
+            yield name, "a second backward gives another result"
+        else:
+            yield name, "another forward before the backward changes it: not all is in `saved`"
+
+
+def _changed(grads: dict[str, Array], again: dict[str, Array]) -> list[str]:
+    """Of which arguments the bits of the gradient are others."""
+    return [
+        name
+        for name, g in grads.items()
+        if name not in again
+        # NaN is looked for only where they seem to be others.
+        or not (np.array_equal(g, again[name]) or np.array_equal(g, again[name], equal_nan=True))
+    ]
 
 
 def _times(dy: Dy, factor: int) -> Dy:
