@@ -57,6 +57,6 @@ def _survivors() -> Mapping[str, str]:
 
 
 def _sections() -> Sequence[Section]:
-    from reports import textbook
+    from reports import judged, textbook
 
-    return (textbook.section(),)
+    return (textbook.section(), judged.section())

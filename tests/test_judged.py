@@ -1,0 +1,82 @@
+"""The report's section on the judge: from the published figures, and from made-up ones."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pandas as pd
+import pytest
+
+from reports.judged import FOLDER, section, story
+from reports.judged_figures import distances, race
+from reports.textbook_page import Heading
+
+MUTANTS = {
+    "seed": 3,
+    "commit": "abc",
+    "counts": {
+        "catalogue": {
+            "bugs": 10,
+            "killed": 8,
+            "survived": 1,
+            "equivalent": 1,
+            "layer": [8, 8],
+            "network": [6, 7],
+            "cause": [0, 0],
+        }
+    },
+}
+
+
+def headings(folder: Path) -> list[str]:
+    return [block.text for block in story(folder) if isinstance(block, Heading)]
+
+
+def test_the_published_figures_make_a_section() -> None:
+    made = section()
+    assert made.html.count("<h3") == made.markdown.count("### ") == len(headings(FOLDER)) > 0
+    assert "<script" not in made.html and "http" not in made.html
+
+
+def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
+    assert headings(tmp_path) == []
+    shutil.copy(FOLDER / "enclosures.json", tmp_path)
+    assert headings(tmp_path) == ["Against proved derivatives"]
+
+
+def test_planted_bugs_are_counted_and_survivors_named(tmp_path: Path) -> None:
+    (tmp_path / "mutants.json").write_text(json.dumps(MUTANTS))
+    rows = [("a", "killed", ""), ("b", "survived", "nobody knows")]
+    frame = pd.DataFrame(rows, columns=["name", "outcome", "reason"])
+    frame.to_csv(tmp_path / "mutants.csv", index=False)
+    said = section(tmp_path).markdown
+    assert "| catalogue | 10 | 8 of 9 | 100.0% of 8 | 85.7% of 7 | – |" in said
+    assert "Not found: `b`: nobody knows." in said
+    assert "`make mutants`, seed 3, commit abc" in said
+
+
+def test_a_checker_that_was_not_asked_has_no_figure(tmp_path: Path) -> None:
+    (tmp_path / "rivals.json").write_text(json.dumps({"seed": 0, "counts": {"catalogue": 4}}))
+    columns = ["tool", "note", "catalogue_kill_rate_own", "seconds_5000_parameters"]
+    rows = [("gradproof", None, 1.0, 0.002), ("slow", None, 0.5, None), ("absent", "no", None, 1.0)]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "rivals.csv", index=False)
+    said = section(tmp_path).markdown
+    assert "| gradproof | 100.0% | 2 |" in said and "| slow | 50.0% | – |" in said
+    assert "absent" not in said
+
+
+def test_a_point_stands_at_its_time_and_rate() -> None:
+    drawn = ET.fromstring(race([("gradproof", 0.01, 1.0), ("slow", 1.0, 0.5)]))
+    (ours, theirs) = (c.attrib for c in drawn.iter("circle"))
+    assert float(ours["cx"]) < float(theirs["cx"])
+    assert float(ours["cy"]) < float(theirs["cy"]), "up is more"
+
+
+@pytest.mark.parametrize("far", ["2^-9", "2^3", "2^40"])
+def test_every_entry_is_in_some_bin(far: str) -> None:
+    drawn = distances({"manual": {"0": 1, far: 3}, "autograd": {"0": 4}})
+    assert drawn.count('class="arrow') == 2
+    assert ("100% of the entries" in drawn) and (far == "2^-9" or "25% of the entries" in drawn)
