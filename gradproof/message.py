@@ -131,9 +131,11 @@ def _values(finding: Finding) -> list[str]:
 
 
 def _written(array: Array) -> str:
-    """The array as a list, to six digits."""
-    short = [float(f"{v:.6g}") if array.dtype.kind == "f" else v for v in array.ravel().tolist()]
-    return str(np.array(short, dtype=object).reshape(array.shape).tolist())
+    """The array as a list, to six digits, or to all of them where six would make entries equal."""
+    exact = [float(str(v)) if array.dtype.kind == "f" else int(v) for v in array.ravel()]
+    short = [float(f"{v:.6g}") if isinstance(v, float) else v for v in exact]
+    shown = short if len({*short}) == len({*exact}) else exact
+    return str(np.array(shown, dtype=object).reshape(array.shape).tolist())
 
 
 def _theirs(finding: Finding) -> str:
