@@ -57,7 +57,7 @@ def _judged(
     subject: Subject, finding: Finding, r: np.random.Generator, move: Move
 ) -> Sequence[Finding]:
     from gradproof.judge import judge_layer
-    from gradproof.steps import judge_step
+    from gradproof.steps import apart, judge_step
 
     case = replace(finding.case, dtype="float64")
     moves = ("real", "param")
@@ -65,18 +65,16 @@ def _judged(
     if hasattr(case.layer, "forward"):
         dy = tuple(None if d is None else np.asarray(r.standard_normal(d.shape)) for d in case.dy)
         return judge_layer(subject, replace(case, arrays=arrays, dy=dy), Clock()).findings
-    grads: dict[str, Array] = {}
-    state: dict[str, dict[str, Array]] = {}
-    for name, a in finding.before.items():
-        owner, _, key = name.partition(".")
-        if key == "grad":
-            grads[owner] = _moved(a, r)
-        else:
-            counter = a.ndim == 0 and a.dtype == np.float32
-            state.setdefault(owner, {})[key] = a if counter else _moved(a, r)
+    before = {n: a if _counts(n, a) else _moved(a, r) for n, a in finding.before.items()}
+    grads, state = apart(before)
     return judge_step(subject, finding.layer, replace(case, arrays=arrays), grads, state, Clock())[
         0
     ]
+
+
+def _counts(name: str, a: Array) -> bool:
+    """An optimiser's counters are single numbers in single precision."""
+    return not name.endswith(".grad") and a.ndim == 0 and a.dtype == np.float32
 
 
 def _moved(a: Array | None, r: np.random.Generator) -> Any:

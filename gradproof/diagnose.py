@@ -17,6 +17,7 @@ from gradproof.again import right_apart
 from gradproof.evidence import Evidence, evidence
 from gradproof.factors import factor_between
 from gradproof.fill import Array
+from gradproof.otherwise import otherwise
 from gradproof.subject import Subject
 from gradproof.verdict import Finding
 
@@ -207,7 +208,14 @@ def _special(e: Evidence) -> str:
 
 Rule: TypeAlias = Callable[[Evidence], str]
 
-EXACT: tuple[Rule, ...] = (_multiple, _transposed, _other_argument, _missing_factor, _missing_term)
+EXACT: tuple[Rule, ...] = (
+    _multiple,
+    _transposed,
+    _other_argument,
+    otherwise,
+    _missing_factor,
+    _missing_term,
+)
 """They explain every entry, and so have to do it again."""
 
 RULES: tuple[Rule, ...] = (
@@ -219,6 +227,7 @@ RULES: tuple[Rule, ...] = (
     _multiple,
     _transposed,
     _other_argument,
+    otherwise,
     places.values,
     _missing_factor,
     _sums,

@@ -111,6 +111,20 @@ class Evidence:
         found = dict(zip(names, oracle.gradients(), strict=True))[self.quantity]
         return np.zeros(self.reference.shape) if found is None else _wide(found)
 
+    def expected(self, layer: Any, arrays: Mapping[str, Array | None]) -> Array | None:
+        """PyTorch's gradient or update with another layer or arrays; None where it has none."""
+        case = replace(self.case, layer=layer, arrays=arrays)
+        try:
+            if self.finding.before:
+                from gradproof.steps import step_of
+
+                return _wide(step_of(self.subject, case, self.finding.before)[self.quantity])
+            if self.quantity not in case.arrays:
+                return None
+            return self._gradient(lambda *tensors: self.subject.twin(layer, *tensors), arrays)
+        except (ValueError, RuntimeError, IndexError, KeyError, TypeError):
+            return None  # it does not fit, or there is no such thing
+
     def at_kink(self) -> bool:
         """Whether every wrong entry is one whose one-sided derivatives differ."""
         from gradproof.kinks import jumps

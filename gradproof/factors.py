@@ -79,5 +79,8 @@ def _numbers(e: Evidence) -> Iterator[tuple[float, str, bool]]:
     for name, array in e.arrays.items():
         yield float(array.size), f"the number of entries of {name}", True
     for name, array in e.arrays.items():
-        if array.size > 1:
+        if e.case.kinds.get(name) == "buffer":
             yield abs(float(array.sum())), f"the sum of {name}", True
+            yield abs(float(array.mean())), f"the mean of {name}", True
+        if array.ndim > 1:
+            yield array.size / max(len(array), 1), f"the number of entries of {name}[0]", True

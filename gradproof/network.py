@@ -71,9 +71,10 @@ def _isolated(
         given,
         step.layer.argument_kinds(len(step.args)),
         case.dtype,
-        hazards=case.hazards,
-        seed=case.seed,
-        dy=tuple(_read_only(oracle.cotangents[i])),
+        case.layout,
+        case.hazards,
+        case.seed,
+        dy=oracle.cotangents[i],
     )
     found: list[Finding] = []
     # A value that depends on nothing smooth carries no gradient in torch.
@@ -84,9 +85,9 @@ def _isolated(
     grads: dict[str, Array] = {}
     with clock("manual"), np.errstate(all="ignore"):
         try:
-            ran = hygiene.forward(step.layer, _read_only(given.values()))
+            ran = hygiene.forward(step.layer, received(alone))
             if reached:
-                grads = hygiene.backward(step.layer, ran, alone.dy)
+                grads = hygiene.backward(step.layer, ran, received_dy(alone))
         except Misconduct as error:
             return [fault(name, alone, "isolated", error.quantity, str(error))], None, 0
     with clock("judge"):

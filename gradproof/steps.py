@@ -144,6 +144,25 @@ def judge_step(
     return found, floors, after
 
 
+def apart(before: Mapping[str, Array]) -> tuple[Arrays, State]:
+    """The gradients and the state that a finding's `before` holds together."""
+    grads: Arrays = {}
+    state: State = {}
+    for name, a in before.items():
+        owner, _, key = name.partition(".")
+        if key == "grad":
+            grads[owner] = a
+        else:
+            state.setdefault(owner, {})[key] = a
+    return grads, state
+
+
+def step_of(subject: Subject, case: Case, before: Mapping[str, Array]) -> Arrays:
+    """What the reference makes of a step with the case's optimiser and parameters."""
+    params = {name: a for name, a in case.arrays.items() if a is not None}
+    return flat(*as_arrays(ReferenceStep(subject, case.layer, params, *apart(before))()))
+
+
 class ReferenceStep:
     """One step of the optimiser's twin from given arrays, to be run as often as it is needed."""
 

@@ -37,10 +37,13 @@ def multiple(e: Evidence) -> str:
 def factor(e: Evidence) -> str:
     """What is left out of a product, or is in it too often."""
     manual, reference = _all(e)
+    if not manual.size:
+        return ""
     numbers = dict(_derived(_together(e, "arrays")))
     for (name, a), (other, b) in itertools.product(numbers.items(), {"": 1.0, **numbers}.items()):
         with np.errstate(all="ignore"):
-            for made, told in ((a * b, f"{name} {other}"), (a / b, f"{name} / {other}")):
+            quotient = [] if name == other else [(a / b, f"{name} / {other}")]
+            for made, told in ((a * b, f"{name} {other}"), *quotient):
                 if _constant(manual * made, reference) is not None:
                     return f"the factor {told.removesuffix(' / ').strip()} is missing"
                 if _constant(manual, reference * made) is not None:
@@ -51,7 +54,7 @@ def factor(e: Evidence) -> str:
 def term(e: Evidence) -> str:
     """What is left out of a sum, or has the wrong sign or factor in it."""
     manual, reference = _all(e)
-    terms = dict(_terms(e))
+    terms = dict(_terms(e)) if manual.size else {}
     for name, one in terms.items():
         weight = _constant(manual - reference, one)
         if weight is None:
@@ -76,7 +79,7 @@ def _told(name: str, wrong: float, right: float) -> str:
 
 def _weight(target: Array, one: Array, other: Array) -> float | None:
     """a, where the target is a one + b other."""
-    if _constant(one, other) is not None:
+    if _constant(one, other) is not None or not np.isfinite(other).all():
         return None
     basis = np.stack([one, other], axis=1)
     weights = np.linalg.lstsq(basis, target, rcond=None)[0]
@@ -126,8 +129,9 @@ def _derived(numbers: Named) -> Iterator[tuple[str, Array]]:
     for name, a in numbers.items():
         yield f"(1 − {name})", 1 - a
         yield f"(1 + {name})", 1 + a
-        if (a >= 0).all():
+        with np.errstate(all="ignore"):
             yield f"√{name}", np.sqrt(a)
+            yield f"exp {name}", np.exp(a)
 
 
 def _terms(e: Evidence) -> Iterator[tuple[str, Array]]:

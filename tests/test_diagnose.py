@@ -147,7 +147,7 @@ def at(g: Array, index: Any, value: float) -> Array:
             SIGNS,
             "x",
             lambda g, s, d: d,
-            "only where x is negative: factor 3.333 (1 / negative_slope)",
+            "as if negative_slope were 1.0",
         ),
         (
             case_of(ReLU(), x=KINKED),
