@@ -66,11 +66,16 @@ class Program:
 
 
 def _output_shapes(layer: Any, entries: list[Entry | None]) -> tuple[list[Shape], bool]:
-    """The shape of each output, and whether they come as a tuple."""
+    """The shape of each output, and whether they come as a tuple.
+
+    Tried on ones, which are positive as well: the zeros of a divisor would be NaN further on.
+    """
     arrays = [
         None
         if e is None
-        else np.full(e.shape, e.low, dtype=np.int64 if e.domain == "index" else float)
+        else np.full(e.shape, e.low, dtype=np.int64)
+        if e.domain == "index"
+        else np.full(e.shape, e.high)
         for e in entries
     ]
     with np.errstate(all="ignore"):
