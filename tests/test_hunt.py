@@ -129,7 +129,9 @@ def test_behaviours_differ_by_more_than_rounding() -> None:
 def test_a_second_backward_is_looked_at() -> None:
     case = case_of(Tanh(), x=normal(3, 2)).with_dy([normal(3, 2)])
     right = behaviour(case)
-    bug = Bug("into y", "Tanh", "manual.activation:Tanh.backward", "(y * y)", "(np.multiply(y, y, out=y))")
+    bug = Bug(
+        "into y", "Tanh", "manual.activation:Tanh.backward", "(y * y)", "(np.multiply(y, y, out=y))"
+    )
     with bug.planted():
         assert behaviour(case).differs(right)
 
