@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -106,6 +106,10 @@ def check_gradients(
         ]
         if g.flags.writeable and any(np.shares_memory(g, h) for h in shared):
             yield name, "it can be written to and shares memory with dy or another gradient"
+    grads = {name: g.copy() for name, g in grads.items()}  # what follows may write over them
+    for name, later in _after_another_forward(layer, arrays, ran, dy).items():
+        if name in grads and not np.array_equal(grads[name], later, equal_nan=True):
+            yield name, "another forward before the backward changes it: not all is in `saved`"
     with np.errstate(all="ignore"):
         twice = backward(layer, ran, dy)
     with np.errstate(all="ignore"):
@@ -120,6 +124,19 @@ def check_gradients(
                 yield name, "it is not linear in dy: −2 dy does not give −2 times the gradient"
             if name in zero and zero[name].any():
                 yield name, "it is not zero for a zero dy"
+
+
+def _after_another_forward(
+    layer: Any, arrays: Sequence[Array | None], ran: Ran, dy: Dy
+) -> dict[str, Array]:
+    """The gradients of `ran`, once the layer has been run on other numbers of the same shapes."""
+    others = [None if a is None else frozen(np.flip(a).copy()) for a in arrays]
+    with np.errstate(all="ignore"):
+        with suppress(Misconduct):
+            forward(layer, others)
+        later = backward(layer, ran, dy)
+        forward(layer, arrays)  # so that what is kept elsewhere is again of this call
+    return later
 
 
 def _times(dy: Dy, factor: int) -> Dy:

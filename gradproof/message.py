@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from gradproof.cases import Case
+from gradproof.fill import Array
 from gradproof.verdict import Finding
 from gradproof.witness import Votes
 
 WIDTH = 110
 _INDENT = 19  # where a line's text begins, after its name
+_BY_HAND = 24  # numbers that one may reckon with by hand
 
 
 def explain(
@@ -42,6 +44,7 @@ def explain(
     shrunk = [f"   shrunk from {shrunk_from}"] if shrunk_from else []
     lines += _line("case", *_items(finding.case), *shrunk)
     lines += [f"{'':{_INDENT}}{step}" for step in steps(finding.case.layer)]
+    lines += _values(finding)
     if command:
         lines.append(f"  {'again':<17}{command}")
     return "\n".join(line.rstrip() for line in lines) + "\n"
@@ -101,8 +104,7 @@ def _numbers(finding: Finding) -> list[str]:
     f, size = finding.figures, int(np.prod(finding.shape))
     to = np.dtype(finding.case.dtype).type
     at = "" if f.worst_index == () else f"at {list(f.worst_index)}     "
-    theirs = "autograd" if _is_gradient(finding) else "torch"
-    lines = [f"  {at}manual {to(f.manual)!s}     {theirs} {to(f.reference)!s}"]
+    lines = [f"  {at}manual {to(f.manual)!s}     {_theirs(finding)} {to(f.reference)!s}"]
     over = (
         f"{f.n_over} of {_count(size, 'entry', 'entries')} {'is' if f.n_over == 1 else 'are'} over"
     )
@@ -112,6 +114,32 @@ def _numbers(finding: Finding) -> list[str]:
         ratio = f"{_times(f.worst_ratio)} the rounding bound {f.bound:.2g}"
         lines.append(f"  |difference| is {ratio};  {over}")
     return lines
+
+
+def _values(finding: Finding) -> list[str]:
+    """All the numbers of a case, where they are so few that the gradient can be worked out."""
+    case, both = finding.case, finding.comparison
+    if not hasattr(case.layer, "forward"):
+        return []
+    cotangents = {f"dy{i or ''}": d for i, d in enumerate(case.dy)}
+    numbers = {n: a for n, a in {**case.arrays, **cotangents}.items() if a is not None}
+    if both is not None:
+        numbers |= {"manual": both.manual, _theirs(finding): both.reference}
+    if sum(a.size for a in numbers.values()) > _BY_HAND:
+        return []
+    return _line("values", *(f"{n} {_written(a)}" for n, a in numbers.items()))
+
+
+def _written(array: Array) -> str:
+    """The array as a list, to six digits, or to all of them where six would make entries equal."""
+    exact = [float(str(v)) if array.dtype.kind == "f" else int(v) for v in array.ravel()]
+    short = [float(f"{v:.6g}") if isinstance(v, float) else v for v in exact]
+    shown = short if len({*short}) == len({*exact}) else exact
+    return str(np.array(shown, dtype=object).reshape(array.shape).tolist())
+
+
+def _theirs(finding: Finding) -> str:
+    return "autograd" if _is_gradient(finding) else "torch"
 
 
 def _vote(finding: Finding, votes: Votes) -> str:

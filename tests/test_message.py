@@ -139,3 +139,10 @@ def test_many_arguments_stay_on_the_page(monkeypatch: pytest.MonkeyPatch) -> Non
     text = message(case_of(net, **arrays))
     assert max(map(len, text.splitlines())) <= WIDTH
     assert "(3,\n" not in text  # a shape stays on one line
+
+
+def test_entries_that_differ_look_different(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: -g["x"])
+    text = message(case_of(Tanh(), x=np.array([1000.0001, 1000.0002, 0.25])))
+    assert "x [1000.0001, 1000.0002, 0.25]" in text
+    assert "x [0.5, 0.1]" in message(case_of(Tanh(), "float32", x=np.array([0.5, 0.1])))

@@ -17,6 +17,7 @@ from manual.arithmetic import Add, Multiply, Subtract
 from manual.join import Concatenate
 from manual.linear import Linear
 from manual.net import Net, Step
+from manual.piece import Split
 from tests.strategies.rules import cases_for, sizes
 
 MOST_STEPS = 12
@@ -122,16 +123,31 @@ def _dense(draw: Draw, program: Program, current: str) -> None:
 
 
 def _residual(draw: Draw, program: Program, current: str) -> None:
-    """The current value and an earlier one of its shape (perhaps itself), combined."""
-    same = [n for n, s in program.shapes.items() if s == program.shapes[current]]
+    """The current value and an earlier one of its shape (perhaps itself) or an input, combined."""
+    shape = program.shapes[current]
+    same = [n for n, s in program.shapes.items() if s == shape]
     layer = draw(st.sampled_from([Add(), Subtract(), Multiply(), Concatenate(dim=-1)]))
-    if isinstance(layer, Concatenate) and not program.shapes[current]:
+    if isinstance(layer, Concatenate) and not shape:
         layer = Add()
-    other = draw(st.sampled_from(same))
+    other = draw(st.sampled_from([*same, *same, None]))
+    if other is None:
+        other = program.input(f"h{len(program.steps) + 1}.other", real(*shape), "real")
     if isinstance(layer, Subtract) and other == current:
         layer = Add()  # x − x would cut off all that came before
     names = ("x0", "x1") if isinstance(layer, Concatenate) else ("x", "other")
     program.add(layer, dict(zip(names, (current, other), strict=True)))
+
+
+def _parted(draw: Draw, program: Program, current: str) -> None:
+    """The current value in two parts, both of them read afterwards."""
+    shape = program.shapes[current]
+    long = [i for i, n in enumerate(shape) if n > 1]
+    if not long:
+        return _any_layer(draw, program, current)
+    dim = draw(st.sampled_from(long))
+    first = draw(st.integers(1, shape[dim] - 1))
+    program.add(Split((first, shape[dim] - first), dim), {"x": current})
+    return None
 
 
 def _any_layer(draw: Draw, program: Program, current: str) -> None:
@@ -141,6 +157,19 @@ def _any_layer(draw: Draw, program: Program, current: str) -> None:
     if not rules:
         return
     rule = rules[draw(st.integers(0, 9999)) * 7919 % len(rules)]  # evenly: no layer is simplest
+    _place(draw, program, current, rule)
+
+
+def _nested(draw: Draw, program: Program, current: str) -> None:
+    """A network as one step."""
+    rule = cases_for[Net]
+    if rule.rank[0] <= len(program.shapes[current]) <= rule.rank[1]:
+        _place(draw, program, current, rule)
+
+
+def _place(draw: Draw, program: Program, current: str, rule: CaseRule) -> None:
+    """A layer of this rule, if it fits the current value, with inputs of its own or known ones."""
+    shape = program.shapes[current]
     drawn = rule.rule(draw, shape)
     if isinstance(drawn.layer, Net) and len(program.steps) + len(drawn.layer.steps) > MOST_STEPS:
         return
@@ -179,4 +208,9 @@ def _join(program: Program) -> None:
     program.add(Concatenate(dim=0), dict(zip(("x0", "x1"), program.unread[-2:], strict=True)))
 
 
-_MOVES: list[Callable[[Draw, Program, str], None]] = [_any_layer, _dense, _residual, _any_layer]
+_MOVES: list[Callable[[Draw, Program, str], None]] = [
+    *(_any_layer, _dense, _residual, _any_layer) * 12,
+    _parted,
+    _nested,
+]
+"""What may come next; the last two seldom, because they make many steps of one."""

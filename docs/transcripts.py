@@ -1,0 +1,100 @@
+"""What a user sees of twenty planted bugs: `python -m docs.transcripts` writes transcripts.md."""
+
+from __future__ import annotations
+
+from contextlib import chdir
+from difflib import unified_diff
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from gradproof import counterexample
+from gradproof.bug import Bug, find, source_of
+from gradproof.campaign import PROFILES
+from gradproof.verdict import Judgement
+from gradproof.worker import Task, judged
+from tests.catalogue import bugs
+from tests.subject import subject
+
+NAMES = """
+linear-bias-mean
+linear-dx-transposed
+add-one-array-for-two
+add-unreduced
+tanh-promoted
+sigmoid-keeps-y-elsewhere
+softplus-threshold-on-output
+hardtanh-passes-at-its-ends
+softmax-diagonal
+softmax-overflows
+crossentropy-weighted-mean-by-count
+softcrossentropy-targets-sum-to-one
+bcelogits-half-lost-at-zero
+smoothl1-beta-is-no-scale
+max-near-ties
+slice-from-the-start
+permute-not-inverse
+net-overwrites
+adam-correction-without-power
+rmsprop-eps-under-the-root
+""".split()
+"""One bug or more of every family."""
+
+PAGE = Path(__file__).with_name("transcripts.md")
+SUBJECT = subject()
+
+HEAD = """\
+# What a failure says
+
+<!-- Written by `python -m docs.transcripts`: change it there. -->
+
+Each of these bugs was planted, cases were drawn and judged as `make verify` does, and the first
+disagreement was made smaller. What stands below it is what was printed, word by word.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    known = {bug.name: bug for bug in bugs()}
+    return "\n".join([HEAD, *(section(known[name]) for name in NAMES)])
+
+
+def section(bug: Bug) -> str:
+    """What was planted, and the message."""
+    return "\n".join(
+        [
+            f"## {bug.name}\n",
+            f"In `{bug.function}`. What exposes it: {bug.exposed}. Origin: {bug.origin}.\n",
+            f"```diff\n{change(bug)}```\n",
+            f"```text\n{message(bug)}```\n",
+        ]
+    )
+
+
+def change(bug: Bug) -> str:
+    """The lines that the bug takes out and puts in."""
+    before, after = source_of(find(bug.function)), bug.source()
+    lines = unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+    return "".join(f"{line}\n" for line in lines if not line.startswith(("---", "+++", "@@")))
+
+
+def message(bug: Bug) -> str:
+    """What is printed of the smallest case that the judge finds."""
+    with bug.planted(), TemporaryDirectory() as folder, chdir(folder):
+        case = smallest(bug)
+        steps = getattr(case.case.layer, "steps", ())
+        shrunk_from = f"{len(steps)} layers" if len(steps) > 1 else ""
+        path = counterexample.write(SUBJECT, case, Path("witnesses"), shrunk_from)
+        return path.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+def smallest(bug: Bug) -> Judgement:
+    """The first disagreement among as many cases as the default profile draws, made smaller."""
+    source = "optimizer"
+    if bug.kind in SUBJECT.layers:
+        source = "network" if SUBJECT.layers[bug.kind] is SUBJECT.net else "layer"
+    task = Task(source, bug.kind, PROFILES["default"].cases, 0)
+    return next(judgement for judgement, about in judged(SUBJECT, task) if about is None)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
