@@ -3,8 +3,9 @@
 A TOML file holds the bugs in the functions of the module of manual/ that has its name, a table for
 each bug: the table's name is the bug's, its keys are the fields of `gradproof.bug.Bug`. In
 `quantities` an output is called y, and of an optimiser a parameter ``param`` and an entry of its
-state by its key. Changes that look like mistakes and are none stand in harmless.toml, each with the
-reason why it changes nothing but rounding.
+state by its key. An `origin` in a layer that is not here, such as a convolution, is where that
+mistake was reported; the bug is the same mistake here. Changes that look like mistakes and are none
+stand in harmless.toml, each with the reason why it changes nothing but rounding.
 """
 
 from __future__ import annotations
