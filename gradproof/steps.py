@@ -233,7 +233,7 @@ def flat(params: Arrays, state: State) -> Arrays:
 
 def sharing(made: Arrays, received: Arrays) -> Iterator[tuple[str, str]]:
     """Pairs of a returned array and another one, returned or received, in the same memory."""
-    pairs = [*combinations(made.items(), 2), *product(made.items(), received.items())]
+    pairs = [*combinations(reversed(made.items()), 2), *product(made.items(), received.items())]
     for (name, a), (other, b) in pairs:
         if np.shares_memory(a, b):
             yield name, "what was received" if other == name else other
