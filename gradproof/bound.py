@@ -48,9 +48,11 @@ class Comparison:
             return
         with np.errstate(all="ignore"):
             error = np.abs(manual - reference)
-            # Equal infinities, and NaN on both sides, are no difference.
-            same = (manual == reference) | (np.isnan(manual) & np.isnan(reference))
-            error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
+            if not np.isfinite(error).all():
+                # Equal infinities, and NaN on both sides, are no difference.
+                same = (manual == reference) | (np.isnan(manual) & np.isnan(reference))
+                error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
+        self._within = False
         self.floor = self._first_floor()
         self.error = error
 
@@ -66,7 +68,9 @@ class Comparison:
             return
         with np.errstate(all="ignore"):
             noise = np.abs(disturbed - undisturbed) + self._least
-        self.floor = np.maximum(self.floor, np.where(np.isfinite(noise), noise, np.inf))
+        if not np.isfinite(noise).all():
+            noise = np.where(np.isfinite(noise), noise, np.inf)
+        self.floor = np.maximum(self.floor, noise)
 
     @property
     def bound(self) -> Array:
@@ -75,7 +79,9 @@ class Comparison:
             return np.asarray(C * floor)
 
     def within(self) -> bool:
-        return self.exact or bool(np.all(self.error <= self.bound))
+        if not (self.exact or self._within):  # once within, always within: the floor only grows
+            self._within = bool(np.all(self.error <= self.bound))
+        return self.exact or self._within
 
 
 def settle(comparisons: Mapping[str, Comparison], samples: Iterable[Mapping[str, Any]]) -> int:
@@ -84,16 +90,21 @@ def settle(comparisons: Mapping[str, Comparison], samples: Iterable[Mapping[str,
     Returns the number of samples taken.
     """
     taken = 0
-    if all(c.within() for c in comparisons.values()):
+    if within(comparisons):
         return taken
     for sample in samples:
         taken += 1
         for quantity, (disturbed, undisturbed) in sample.items():
             if quantity in comparisons:
                 comparisons[quantity].add(disturbed, undisturbed)
-        if all(c.within() for c in comparisons.values()):
+        if within(comparisons):
             break
     return taken
+
+
+def within(comparisons: Mapping[str, Comparison]) -> bool:
+    """Whether all are within their bounds."""
+    return all(c.within() for c in comparisons.values())
 
 
 @dataclass(frozen=True)
@@ -131,12 +142,11 @@ def figures(c: Comparison) -> Figures:
         bound_all = c.bound
         ratio = np.asarray(c.error / bound_all)
         # An infinite error where the noise is infinite as well is no evidence.
-        ratio = np.where((c.error == 0) | np.isnan(ratio), 0.0, ratio)
+        ratio = np.where(np.isnan(ratio), 0.0, ratio)
         at = int(ratio.argmax())
         index = tuple(int(i) for i in np.unravel_index(at, r.shape))
-        in_ulps = np.asarray(c.error / np.spacing(np.abs(r)))
-        ulps = float(np.where(np.isnan(in_ulps), 0.0, in_ulps).max())
-        wide_m, wide_r = m.astype(np.float64).ravel(), r.astype(np.float64).ravel()
+        ulps = float(np.fmax.reduce(c.error / np.spacing(np.abs(r)), axis=None, initial=0.0))
+        wide_m, wide_r = (a.astype(np.float64, copy=False).ravel() for a in (m, r))
         scale = np.abs(wide_r).max() or 1.0
         wide_m, wide_r = wide_m / scale, wide_r / scale
         norm_m, norm_r = float(np.sqrt(wide_m @ wide_m)), float(np.sqrt(wide_r @ wide_r))

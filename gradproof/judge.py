@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradproof import hygiene
-from gradproof.bound import Comparison, settle
+from gradproof.bound import Comparison, settle, within
 from gradproof.cases import Case, received
 from gradproof.clock import Clock
 from gradproof.fill import Array
@@ -120,7 +120,10 @@ def pair_up(
 
 
 def measure(pending: dict[str, Comparison], oracle: Any, names: list[str]) -> int:
-    """Sample the oracle's noise until every comparison is settled; returns the samples taken."""
+    """Sample the oracle's noise until every comparison is settled; returns the samples taken.
+
+    Where an output needs whole runs, these come first: they disturb the gradients as well.
+    """
 
     def cheap() -> Samples:
         for sample in oracle.cheap_samples():
@@ -128,10 +131,11 @@ def measure(pending: dict[str, Comparison], oracle: Any, names: list[str]) -> in
 
     def thorough() -> Samples:
         outputs = ["y", *(f"y{i}" for i in range(1, len(oracle.y)))]
-        for sample in oracle.thorough_samples():
+        for sample in oracle.thorough_samples(lambda: not within(gradients)):
             pairs = zip([*outputs, *names], sample, strict=True)
             yield {n: s for n, s in pairs if s is not None}
 
     gradients = {name: c for name, c in pending.items() if name in names}
-    taken = settle(gradients, cheap())
-    return taken + settle(pending, thorough())
+    if within({n: c for n, c in pending.items() if n not in names}):
+        return settle(gradients, cheap()) + settle(pending, thorough())
+    return settle(pending, thorough()) + settle(gradients, cheap())

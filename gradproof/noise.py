@@ -16,6 +16,7 @@ Source    https://docs.pytorch.org/docs/stable/torch.compiler_ir.html (core aten
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -44,17 +45,15 @@ _PASSIVE = frozenset(
 _DECISIONS = frozenset(("sign", "sgn"))
 _WIDTH = 4.0  # a disturbance is uniform within ± _WIDTH/2 units of roundoff
 
-_pools: dict[torch.dtype, torch.Tensor] = {}
 _POOL = 1 << 16
 
 
-def _pool(dtype: torch.dtype) -> torch.Tensor:
-    """Uniform disturbances to slice from, the same in every process."""
-    if dtype not in _pools:
-        roundoff = torch.finfo(dtype).eps / 2
-        numbers = np.random.default_rng(2).uniform(-_WIDTH / 2, _WIDTH / 2, _POOL) * roundoff
-        _pools[dtype] = torch.from_numpy(numbers).to(dtype)
-    return _pools[dtype]
+@cache
+def _pool(dtype: torch.dtype, repeats: int) -> torch.Tensor:
+    """Uniform disturbances to slice from, the same in every process, one after another so often."""
+    roundoff = torch.finfo(dtype).eps / 2
+    numbers = np.random.default_rng(2).uniform(-_WIDTH / 2, _WIDTH / 2, _POOL) * roundoff
+    return torch.from_numpy(numbers).to(dtype).repeat(repeats)
 
 
 def disturb(t: torch.Tensor, seed: int) -> torch.Tensor:
@@ -66,10 +65,8 @@ def disturb(t: torch.Tensor, seed: int) -> torch.Tensor:
 
 
 def _slice(like: torch.Tensor, random: Random) -> torch.Tensor:
-    pool = _pool(like.dtype)
     n = like.numel()
-    if n > _POOL // 2:
-        pool = pool.repeat(2 * n // _POOL + 1)
+    pool = _pool(like.dtype, 2 * n // _POOL + 1 if n > _POOL // 2 else 1)
     start = random.randrange(pool.numel() - n)
     return pool[start : start + n].view(like.shape)
 
@@ -85,6 +82,12 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._random = Random(seed)  # noqa: S311  (noise, no secret)
         self._decisions: list[torch.Tensor] = []
         self._replayed: Iterator[torch.Tensor] | None = None
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing here is compiled. Else torch puts a wrapper around each operation, which costs
+        as much as the disturbance itself, and loads its compiler for it."""
+        return False
 
     def again(self) -> None:
         self._replayed = iter(self._decisions)

@@ -70,20 +70,29 @@ class Oracle:
             moved = pull_back(self._outputs, dy, self._smooth)
             yield [_pair(m, g) for m, g in zip(moved, self._gradients, strict=True)]
 
-    def thorough_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
-        """The same for each output and then each gradient, with all arithmetic disturbed."""
+    def thorough_samples(
+        self, backward: Callable[[], bool] = lambda: True
+    ) -> Iterator[list[tuple[Array, Array] | None]]:
+        """The same for each output and then each gradient, with all arithmetic disturbed.
+
+        backward   whether the next sample is to have gradients; without, they are None
+        """
         mode = Disturbance(seed=0)
         with mode:
             exact = self._everything()
         for _ in range(THOROUGH):
             mode.again()
             with mode:
-                moved = self._everything()
+                moved = self._everything() if backward() else self._outputs_alone()
             yield [_pair(m, e) for m, e in zip(moved, exact, strict=True)]
 
     def _everything(self) -> list[Tensor | None]:
         outputs = self._run()
         return [*outputs, *pull_back(outputs, self._dy, self._smooth)]
+
+    def _outputs_alone(self) -> list[Tensor | None]:
+        with torch.no_grad():
+            return [*self._run(), *(None for _ in self._smooth)]
 
 
 def pull_back(
