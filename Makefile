@@ -37,7 +37,7 @@ if [ $$status -eq 1 ] && [ -n '$(VERDICT)' ]; then touch '$(VERDICT)'; else exit
 endef
 disagrees = $(if $(VERDICT),$(shell [ ! -e '$(VERDICT)' ] || echo exit 1))
 
-.PHONY: verify run-verify test test-pythons lint bench docs clean help
+.PHONY: verify run-verify test test-pythons lint bench rivals docs clean help
 
 verify: run-verify  ## draw networks, run both sides, judge and report [PROFILE= EXAMPLES= SEED= LAYERS= JOBS=]
 	$(disagrees)
@@ -65,6 +65,9 @@ lint: $(STAMP)  ## style, types and the form of the repository
 bench: $(STAMP)  ## side-by-side timings
 	$(BIN)/python -m benchmarks
 
+rivals: $(VENV)/.rivals  ## gradproof beside other gradient checkers (about ten minutes)
+	$(BIN)/python -m benchmarks.rivals
+
 docs: $(VENV)/.docs  ## the documentation, in docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
@@ -91,3 +94,7 @@ $(STAMP): pyproject.toml constraints.txt
 $(VENV)/.docs: $(STAMP)
 	$(PIP) install -c constraints.txt --group docs
 	touch $(VENV)/.docs
+
+$(VENV)/.rivals: $(STAMP)
+	$(PIP) install -c constraints.txt --group rivals
+	touch $(VENV)/.rivals

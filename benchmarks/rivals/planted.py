@@ -49,8 +49,17 @@ def catalogue(subject: Subject) -> list[Planted]:
 
 
 def sample_of_mutants(cases: Cases, count: int, seed: int) -> list[Planted]:
-    """So many of all mutants, at random, but for those that change nothing in these cases."""
-    every = [(k, m) for k, given in cases.items() for m in mutants.mutations(given)]
+    """So many of all mutants, at random, but for those that change nothing in these cases.
+
+    Sums are left out: that mutant is right for a cotangent with one entry, which slow gradcheck
+    asks for, and no wrong rule in a source is.
+    """
+    every = [
+        (kind, mutation)
+        for kind, given in cases.items()
+        for mutation in mutants.mutations(given)
+        if mutation.name != "unsummed"
+    ]
     Random(seed).shuffle(every)  # noqa: S311  (a sample, no secret)
     found: list[Planted] = []
     for kind, mutation in every:
