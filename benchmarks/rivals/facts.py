@@ -67,9 +67,7 @@ def _one_entry(subject: Subject, tools: dict[str, Tool]) -> dict[str, Any]:
         weight[17, 42] *= 10
         return call.grads | {"weight": weight}
 
-    cases = [
-        _case(subject, Linear(), seed, x=(16, 64), weight=(64, 64)) for seed in range(RUNS)
-    ]
+    cases = [_case(subject, Linear(), seed, x=(16, 64), weight=(64, 64)) for seed in range(RUNS)]
     with planted(Linear, Mutation("tenfold", ("weight",), tenfold)):
         passed = {
             name: sum(tools[name].verdict(case) == "passes" for case in cases)

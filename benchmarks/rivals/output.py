@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,21 +61,21 @@ def _row(results: Results, tool: Tool) -> dict[str, Any]:
             outcomes = [getattr(h, inputs) for h in hunted]
             found = outcomes.count("found")
             row[f"{source}_kill_rate_{inputs}"] = _share(found, len(outcomes))
-            row[f"{source}_found_{inputs}"] = found if hunted else None
-            row[f"{source}_alarm_{inputs}"] = outcomes.count("alarm") if hunted else None
-        row[f"{source}_bugs"] = len(hunted) if hunted else None
+            row[f"{source}_found_{inputs}"] = found if hunted else math.nan
+            row[f"{source}_alarm_{inputs}"] = outcomes.count("alarm") if hunted else math.nan
+        row[f"{source}_bugs"] = len(hunted) if hunted else math.nan
     for inputs, alarms in results.alarms.get(tool.name, {}).items():
         row[f"false_alarm_rate_{inputs}"] = _share(alarms.rejected, alarms.asked)
         row[f"false_alarms_{inputs}"] = alarms.rejected
         row[f"asked_{inputs}"] = alarms.asked
         row[f"not_applicable_{inputs}"] = alarms.failed
     for size, seconds in results.seconds.get(tool.name, {}).items():
-        row[f"seconds_{size}_parameters"] = seconds
+        row[f"seconds_{size}_parameters"] = math.nan if seconds is None else seconds
     return row
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else math.nan
 
 
 def times_faster(seconds: Seconds, rival: str) -> dict[int, float]:

@@ -38,7 +38,7 @@ class Hunted:
 
 @dataclass
 class Alarms:
-    """Correct cases a checker was asked about, those it rejected, those it could not be asked of."""
+    """Correct cases: those a checker was asked about, rejected, and could not be asked about."""
 
     asked: int = 0
     rejected: int = 0
