@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -97,7 +98,8 @@ def _changes(planted: Planted, case: Case) -> bool:
 
 def _everything(case: Case) -> dict[str, Array]:
     """Outputs and gradients by name; nothing where the layer fails."""
-    with np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
         try:
             ran = hygiene.forward(case.layer, received(case))
             grads = hygiene.backward(case.layer, ran, case.dy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.rivals.inputs import drawn, ordinary
 from benchmarks.rivals.planted import Planted, catalogue, sample_of_mutants, showing
-from benchmarks.rivals.tools import Tool
+from benchmarks.rivals.tools import Tool, forget
 from gradproof.cases import Case
 from gradproof.subject import Subject
 
@@ -134,4 +134,5 @@ def score(
             arena.alarms(tool, kind, alarms[tool.name])
         for bug in (p for p in planted if p.kind is kind):
             hunted += arena.hunts(tools, bug)
+        forget()
     return hunted, alarms

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,6 +104,12 @@ def check_grads(case: Case, *, dtype: str) -> bool:
     finally:
         jax.config.update("jax_enable_x64", False)
     return False
+
+
+def forget() -> None:
+    """Drop what JAX has compiled: it keeps every function, of which each case has its own."""
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 def check_backward(case: Case) -> bool:
