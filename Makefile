@@ -41,7 +41,7 @@ endef
 disagrees = $(if $(VERDICT),$(shell [ ! -e '$(VERDICT)' ] || echo exit 1))
 
 .PHONY: verify run-verify soak run-soak mutants run-mutants test test-pythons lint
-.PHONY: bench calibrate enclosures example docs clean help
+.PHONY: bench calibrate enclosures rivals example docs clean help
 
 verify: run-verify  ## draw networks, run both sides, judge and report [PROFILE= EXAMPLES= SEED= LAYERS= JOBS=]
 	$(disagrees)
@@ -81,6 +81,9 @@ lint: $(STAMP)  ## style, types and the form of the repository
 bench: $(STAMP)  ## side-by-side timings
 	$(BIN)/python -m benchmarks
 
+rivals: $(VENV)/.rivals  ## gradproof beside other gradient checkers (about ten minutes)
+	$(BIN)/python -m benchmarks.rivals
+
 enclosures: $(STAMP)  ## both sides against proved derivatives, and where PyTorch is not accurate
 	$(BIN)/python -m benchmarks.enclosures
 	$(BIN)/python -m benchmarks.torch_accuracy
@@ -117,3 +120,7 @@ $(STAMP): pyproject.toml constraints.txt
 $(VENV)/.docs: $(STAMP)
 	$(PIP) install -c constraints.txt --group docs
 	touch $(VENV)/.docs
+
+$(VENV)/.rivals: $(STAMP)
+	$(PIP) install -c constraints.txt --group rivals
+	touch $(VENV)/.rivals

@@ -92,8 +92,10 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing here is compiled. Else torch puts a wrapper around each operation, which costs
-        as much as the disturbance itself, and loads its compiler for it.
+        """Nothing here is compiled.
+
+        Else torch puts a wrapper around each operation, which costs as much as the disturbance
+        itself, and loads its compiler for it.
         """
         return False
 

@@ -78,12 +78,13 @@ class Oracle:
         backward   whether the next sample is to have gradients; without, they are None
         """
         mode = Disturbance(seed=0)
+        nothing: list[Tensor | None] = [None] * len(self._smooth)
         with mode:
             exact = self._everything()
         for _ in range(THOROUGH):
             mode.again()
             with mode:
-                moved = self._everything() if backward() else self._outputs_alone()
+                moved = self._everything() if backward() else [*self._run(), *nothing]
             yield [_pair(m, e) for m, e in zip(moved, exact, strict=True)]
 
     def _everything(self) -> list[Tensor | None]:

@@ -1,0 +1,1 @@
+"""gradproof beside other gradient checkers, on the same wrong and the same right layers."""
