@@ -119,8 +119,8 @@ class Hunted:
 
     outcome   killed, survived, equivalent (nothing but rounding changed) or timeout
     examples  cases drawn until it was killed, or in all;  seconds: the same
-    kind, quantity, cause    what the judge names at the counterexample
-    size      entries of all arrays in it, if it was shrunk
+    kind, quantity           what the judge names at the counterexample
+    cause, size              why, and the entries of all arrays, if it was shrunk
     network   the layer that is blamed in a network; "" where no network shows the bug
     scored    whether numbers were compared, so that there was a cause to find
     """
@@ -142,7 +142,8 @@ def hunt(
     """Judge the cases of these kinds up to the first that kills the bug.
 
     limit    seconds after which the bug is left alone
-    shrink   whether the case that kills it is made smaller, which takes longer than to find it
+    shrink   whether the case that kills it is made smaller and explained, which takes longer than
+             to find it
     """
     found = Hunted()
     subject = grounds.subject
@@ -163,7 +164,7 @@ def hunt(
                     killer = _shrunk(grounds, bug, killer)
                     arrays = killer.case.arrays.values()
                     found.size = sum(a.size for a in arrays if a is not None)
-                _name(subject, bug, killer, found)
+                _name(subject, bug, killer, found, shrink)
                 found.network = _blamed(grounds, bug, kinds)
     except TimeUp:
         found.outcome = found.outcome if killer is not None else "timeout"
@@ -221,12 +222,13 @@ def _shrunk(grounds: Grounds, bug: Bug, killer: Judgement) -> Judgement:
     return killer
 
 
-def _name(subject: Subject, bug: Bug, judgement: Judgement, found: Hunted) -> None:
-    """What the judge says of it, as a user would read it."""
+def _name(subject: Subject, bug: Bug, judgement: Judgement, found: Hunted, why: bool) -> None:
+    """What the judge says of it, as a user would read it; why: the cause too."""
     finding = judgement.culprit
     assert finding is not None
-    with bug.planted():
-        found.cause = diagnose(subject, finding, beside(judgement, finding))
+    if why:
+        with bug.planted():
+            found.cause = diagnose(subject, finding, beside(judgement, finding))
     found.kind, found.quantity = finding.kind, finding.quantity
     found.scored = finding.verdict != "error"
 

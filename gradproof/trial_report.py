@@ -23,8 +23,9 @@ GOAL = """\
 killed, and nothing harmless may be."""
 SPENT = """\
 Half of the killed bugs fall within {killed.examples:g} cases, and half of the counterexamples have
-at most {killed.size:g} numbers; those of automatic bugs that state no cause are not shrunk. Hunting
-alone took {spent}. Seed {seed}, profile {profile}, commit {where[commit]}, {where[cpu]}."""
+at most {killed.size:g} numbers; those of automatic bugs that state no cause are neither shrunk nor
+explained. Hunting alone took {spent}. Seed {seed}, profile {profile}, commit {where[commit]},
+{where[cpu]}."""
 READING = """\
 A bug is *killed* when a case drawn as `make verify` draws it disagrees, and *equivalent* when it
 changes nothing but rounding in any of them. *Rate* is the killed share of the others. *Layer* is
