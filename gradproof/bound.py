@@ -42,6 +42,7 @@ class Comparison:
         self.manual, self.reference, self.scale = manual, reference, scale
         self.exact = bool(np.array_equal(manual, reference))
         self.samples = 0
+        self._within = False
         self._roundoff, normal = _limits(reference.dtype)
         self._least = normal * scale
         if self.exact:
@@ -51,7 +52,6 @@ class Comparison:
             if not np.isfinite(error).all():
                 error = np.where(np.isnan(error), np.inf, error)
                 error = np.where(_same(manual, reference), 0.0, error)
-        self._within = False
         self.floor = self._first_floor()
         self.error = error
 
