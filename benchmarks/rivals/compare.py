@@ -36,7 +36,7 @@ def compare(root: Path, out: Path, layers: str, seed: int, seconds: float) -> No
         hunted, alarms = score(Arena(subject, kinds, seed), ready, advance)
         times = speed(subject, ready, seconds, advance)
         advance("single facts")
-        told = facts(subject, {tool.name: tool for tool in everyone})
+        told = facts(subject, {tool.name: tool for tool in ready})
     results = output.Results(hunted, alarms, times, told)
     rows = output.table(results, everyone)
     output.show(rows)

@@ -37,14 +37,17 @@ class Overwriting(Tanh):
 
 
 def facts(subject: Subject, tools: dict[str, Tool]) -> Facts:
-    """What each was asked, and how often it passed or rejected."""
+    """What each was asked, and how often it passed or rejected.
+
+    tools    those that are installed, by name
+    """
     made: dict[str, Callable[[], dict[str, Any]]] = {
         "one entry of dW ten times too large": lambda: _one_entry(subject, tools),
         "backward overwrites its cotangent": lambda: _overwritten(subject),
         "correct ReLU": lambda: _relu(subject, tools),
         "softmax backward returns zeros": lambda: _zeros(subject, tools),
     }
-    if tools["jax check_grads, float32"].installed:
+    if any(tool.needs == "jax" for tool in tools.values()):
         made["derivative of zero, float32, forward mode"] = _flat
     return {name: fact() for name, fact in made.items()}
 
