@@ -34,9 +34,12 @@ class PowerFrame(Frame):
 
     def x_ticks(self) -> list[tuple[Point, str]]:
         first, last = math.ceil(self.x[0]), math.floor(self.x[1])
-        step = max(1, (last - first) // 8)
-        shown = range(first, last + 1, step)
-        return [((self.at(k, 0)[0], self.bottom + 16), f"{float(self.base) ** k:g}") for k in shown]
+        places = [
+            (self.at(k, 0)[0], k) for k in range(first, last + 1, max(1, (last - first) // 8))
+        ]
+        # A label at the very end would be cut off.
+        shown = [(x, k) for x, k in places if x < self.right - 20]
+        return [((x, self.bottom + 16), f"{float(self.base) ** k:g}") for x, k in shown]
 
 
 def race(checkers: Sequence[tuple[str, float, float]]) -> str:
