@@ -183,7 +183,9 @@ def test_the_arithmetic_of_the_table() -> None:
     assert output.times_faster(seconds, "torch gradcheck, fast") == {50: 4.0, 5_000: 2.5}
     goals = output.goals(table.reset_index(), seconds)
     assert goals["3 times as fast as torch gradcheck, fast at every size"]["reached"] is False
-    assert goals["first in mutant_kill_rate_own"] == {"gradproof": 1.0, "reached": True}
+    first = {"gradproof": 1.0, "reached": True, "level with": []}
+    assert goals["first in mutant_kill_rate_own"] == first
+    assert goals["first in false_alarm_rate_ordinary"]["level with"] == ["torch gradcheck, fast"]
     assert not any("slow at 5000" in goal for goal in goals)
 
 

@@ -12,6 +12,7 @@ from benchmarks.rivals.facts import facts
 from benchmarks.rivals.score import Arena, score
 from benchmarks.rivals.speed import SIZES, speed
 from benchmarks.rivals.tools import tools
+from gradproof.environment import environment
 from gradproof.subject import Subject, load_subject
 
 
@@ -32,6 +33,7 @@ def compare(root: Path, out: Path, layers: str, seed: int, seconds: float) -> No
     everyone = tools(subject)
     ready = [tool for tool in everyone if tool.installed]
     out.mkdir(parents=True, exist_ok=True)
+    place = environment(root)  # now, for what runs is what was loaded
     with progress(2 * len(kinds) + len(SIZES) + 1) as advance:
         hunted, alarms = score(Arena(subject, kinds, seed), ready, advance)
         times = speed(subject, ready, seconds, advance)
@@ -40,7 +42,7 @@ def compare(root: Path, out: Path, layers: str, seed: int, seconds: float) -> No
     results = output.Results(hunted, alarms, times, told)
     rows = output.table(results, everyone)
     output.show(rows)
-    output.write(out, results, rows, output.about(root, results, everyone, rows, seed))
+    output.write(out, results, rows, output.about(place, results, everyone, rows, seed))
 
 
 def _kinds(subject: Subject, layers: str) -> list[type]:

@@ -20,7 +20,6 @@ from benchmarks.rivals.score import Alarms, Hunted
 from benchmarks.rivals.speed import Seconds
 from benchmarks.rivals.tools import Tool
 from gradproof.campaign import write_json
-from gradproof.environment import environment
 
 SOURCES = ("catalogue", "mutant")
 OURS, SLOW, FAST = "gradproof", "torch gradcheck, slow", "torch gradcheck, fast"
@@ -92,7 +91,14 @@ def goals(rows: pd.DataFrame, seconds: Seconds) -> dict[str, Any]:
     for column in (c for c in columns if ours[c].notna().all()):
         best = rows[column].min() if "alarm" in column else rows[column].max()
         value = float(ours[column].iloc[0])
-        found[f"first in {column}"] = {"gradproof": value, "reached": bool(value == best)}
+        level = [
+            t for t, v in zip(rows.tool, rows[column], strict=True) if v == value and t != OURS
+        ]
+        found[f"first in {column}"] = {
+            "gradproof": value,
+            "reached": bool(value == best),
+            "level with": level,
+        }
     slow = times_faster(seconds, SLOW).get(5_000)
     if slow is not None:
         goal = f"500 times as fast as {SLOW} at 5000 parameters"
@@ -105,9 +111,13 @@ def goals(rows: pd.DataFrame, seconds: Seconds) -> dict[str, Any]:
 
 
 def about(
-    root: Path, results: Results, tools: Sequence[Tool], rows: pd.DataFrame, seed: int
+    place: dict[str, Any],
+    results: Results,
+    tools: Sequence[Tool],
+    rows: pd.DataFrame,
+    seed: int,
 ) -> dict[str, Any]:
-    """What stands in rivals.json."""
+    """What stands in rivals.json; `place` is the environment."""
     jax = [t for t in tools if t.needs == "jax"]
     left_out = [
         f"{name} at {size} parameters: one verdict takes more than {speed.LIMIT_S:g} s"
@@ -116,7 +126,7 @@ def about(
         if took is None
     ]
     return {
-        "environment": environment(root),
+        "environment": place,
         "jax": {n: version(n) for n in ("jax", "jaxlib")} if jax[0].installed else "not installed",
         "seed": seed,
         "counts": {
