@@ -154,16 +154,14 @@ def write(out: Path, rows: Sequence[Row], about: dict[str, Any]) -> None:
 
     Raises    OSError when the folder cannot be written to
     """
-    from gradproof.campaign import write_json
+    from gradproof.whole import write_json, write_text
 
     out.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in fields(Row))
     writer.writerows(map(astuple, rows))
-    temporary = out / f".calibration.csv.{os.getpid()}"
-    temporary.write_text(text.getvalue(), encoding="utf-8", newline="\n")
-    temporary.replace(out / "calibration.csv")
+    write_text(out / "calibration.csv", text.getvalue())
     write_json(out / "calibration.json", about)
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 import math
 import sys
 from collections import Counter
@@ -27,12 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.output import whole
 from benchmarks.proved import NOT_THE_DERIVATIVE, SIDES, Gradient, Network, networks
 from gradproof.enclosure import available
 from gradproof.environment import environment
 from gradproof.errors import InputError
 from gradproof.subject import load_subject
+from gradproof.whole import write_json, write_text
 
 ROOT = Path(__file__).parents[1]
 _FINEST = -4
@@ -64,9 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
         where = environment(ROOT) | {"python-flint": version("python-flint")}
         about = {"seed": options.seed, **summary(found), "environment": where}
         options.out.mkdir(parents=True, exist_ok=True)
-        whole(options.out / "enclosures.csv", as_csv(table))
-        text = json.dumps(about, indent=1, ensure_ascii=False)
-        whole(options.out / "enclosures.json", f"{text}\n")
+        write_text(options.out / "enclosures.csv", as_csv(table))
+        write_json(options.out / "enclosures.json", about)
     except (InputError, OSError) as error:
         print(f"enclosures: {error}", file=sys.stderr)
         return 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
@@ -17,6 +16,7 @@ from rich.table import Table
 
 from benchmarks.run import Row
 from gradproof.environment import environment
+from gradproof.whole import write_text
 
 COLUMNS = (
     "network",
@@ -84,8 +84,8 @@ def write(out: Path, rows: Sequence[Row], about: dict[str, Any]) -> None:
     Raises    OSError when the folder cannot be written to
     """
     out.mkdir(parents=True, exist_ok=True)
-    whole(out / "bench.csv", _csv(rows))
-    whole(out / "bench.md", _markdown(rows, about))
+    write_text(out / "bench.csv", _csv(rows))
+    write_text(out / "bench.md", _markdown(rows, about))
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -116,13 +116,3 @@ def _markdown(rows: Sequence[Row], about: dict[str, Any]) -> str:
     lines += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
     lines += ["", *(f"- {name}: {value}" for name, value in about.items()), ""]
     return "\n".join(lines)
-
-
-def whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.enclosures import ROOT, as_csv
-from benchmarks.output import whole
 from gradproof.ball_run import Unsupported
 from gradproof.cases import Case
 from gradproof.enclosure import available, distance, enclose
 from gradproof.errors import InputError
 from gradproof.subject import Subject, load_subject
+from gradproof.whole import write_text
 from gradproof.worker import Task, judged
 
 NOTEWORTHY = 100.0
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         rows = sweep(load_subject(ROOT))
         options.out.mkdir(parents=True, exist_ok=True)
-        whole(options.out / "torch.csv", as_csv([asdict(row) for row in rows]))
+        write_text(options.out / "torch.csv", as_csv([asdict(row) for row in rows]))
     except (InputError, OSError) as error:
         print(f"torch_accuracy: {error}", file=sys.stderr)
         return 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import math
 import os
 import time
@@ -20,6 +19,7 @@ from gradproof.environment import environment
 from gradproof.errors import InputError
 from gradproof.processes import in_processes
 from gradproof.subject import Subject
+from gradproof.whole import write_json
 from gradproof.worker import Done, Task, run_task
 
 SHARD = 200
@@ -244,13 +244,6 @@ def try_writing(folder: Path, otherwise: str = "") -> None:
             f"{folder} cannot be written to ({error.strerror}); make it a folder that can"
             f"{otherwise}"
         ) from error
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    temporary.replace(path)
 
 
 def now() -> str:

@@ -14,6 +14,7 @@ from gradproof.steps import save_steps
 from gradproof.store import encode, save_case
 from gradproof.subject import Subject
 from gradproof.verdict import Judgement
+from gradproof.whole import write_text
 
 
 def write(subject: Subject, judgement: Judgement, folder: Path, shrunk_from: str = "") -> Path:
@@ -34,9 +35,9 @@ def write(subject: Subject, judgement: Judgement, folder: Path, shrunk_from: str
         save_steps(path, judgement.drawn)
     else:
         save_case(path, finding.case)
-    _write(path.with_suffix(".txt"), text)
+    write_text(path.with_suffix(".txt"), text)
     if hasattr(finding.case.layer, "forward"):
-        _write(path.with_suffix(".py"), source(subject, finding, text))
+        write_text(path.with_suffix(".py"), source(subject, finding, text))
     return path
 
 
@@ -46,9 +47,3 @@ def _digest(case: Case) -> str:
     for array in (*case.arrays.values(), *case.dy):
         made.update(b"" if array is None else array.tobytes())
     return made.hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from gradproof.cases import Case, arguments
 from gradproof.errors import InputError
 from gradproof.fill import Array
+from gradproof.whole import whole
 
 FORMAT = 1
 """Version of the file format."""
@@ -73,10 +73,8 @@ def save_case(path: Path, case: Case) -> None:
 
 def write(path: Path, about: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
     """Write a description and its arrays, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
+    with whole(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, case=np.array(json.dumps(about)), **arrays)
-    temporary.replace(path)
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gradproof.campaign import write_json
 from gradproof.environment import environment
 from gradproof.report.format import count, seconds, share
 from gradproof.score import LEAST, Row, Tally, passed, tallies, tally
 from gradproof.trial import PROFILE
+from gradproof.whole import write_json, write_text
 
 HEAD = ("", "bugs", "killed", "survived", "equivalent", "rate", "layer", "in a network", "cause")
 GOAL = """\
@@ -45,8 +44,8 @@ def write(root: Path, folder: Path, rows: Sequence[Row], seed: int, whole: bool)
         "counts": {t.title: asdict(t) | {"rate": t.rate} for t in groups(rows)},
         "environment": environment(root),
     }
-    _text(folder / "mutants.csv", _csv(rows))
-    _text(folder / "mutants.md", markdown(rows, about))
+    write_text(folder / "mutants.csv", _csv(rows))
+    write_text(folder / "mutants.md", markdown(rows, about))
     write_json(folder / "mutants.json", about)
 
 
@@ -150,9 +149,3 @@ def _csv(rows: Sequence[Row]) -> str:
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     return file.getvalue()
-
-
-def _text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -5,23 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from reports.drawing import macros
 from reports.textbook_plot import Frame, Point
 
-_MACROS = (
-    Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    .get_template("judged_figures.svg.jinja")
-    .make_module()
-)
+_MACROS = macros("judged_figures.svg.jinja")
 OURS = "gradproof"
 _FINEST, _COARSEST = -4, 13  # powers of two; what lies beyond is in the last bin
 
@@ -60,7 +48,7 @@ def race(checkers: Sequence[tuple[str, float, float]]) -> str:
         kind = "up" if name == OURS else "down"
         points.append({"at": at, "label": label, "anchor": anchor, "name": name, "kind": kind})
     title = "; ".join(f"{name}: {share:.0%} in {s:.2g} s" for name, s, share in checkers)
-    return str(_MACROS.race(frame, title, points))  # type: ignore[attr-defined]
+    return str(_MACROS.race(frame, title, points))
 
 
 def _height(item: tuple[tuple[str, float, float], float]) -> float:
@@ -85,7 +73,7 @@ def distances(sides: Mapping[str, Mapping[str, int]]) -> str:
         f"{side}: {_within_one(bins):.0%} of the entries within one ulp"
         for side, bins in sides.items()
     )
-    return str(_MACROS.distances(frame, title, lines))  # type: ignore[attr-defined]
+    return str(_MACROS.distances(frame, title, lines))
 
 
 def _shares(bins: Mapping[str, int]) -> list[float]:

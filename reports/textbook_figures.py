@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports import textbook_network as net
+from reports.drawing import macros
 from reports.textbook_descent import ONE_WEIGHT, TWO_WEIGHTS, Visit
 from reports.textbook_numbers import minus
 from reports.textbook_plot import Frame, Point, arrow, polyline
 
-_MACROS = (
-    Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    .get_template("textbook_figures.svg.jinja")
-    .make_module()
-)
+_MACROS = macros("textbook_figures.svg.jinja")
 _SUPER, _SUB = "⁰¹²³", "₀₁₂₃"
 
 

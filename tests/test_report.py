@@ -334,11 +334,11 @@ def test_what_is_written_is_whole(run: Path, monkeypatch: pytest.MonkeyPatch) ->
     before = {p.name: p.read_bytes() for p in out.iterdir() if p.is_file()}
     amend(run, seed=8)
 
-    def full(path: Path, text: str) -> None:
-        path.write_text(text[:100], encoding="utf-8")
+    def full(path: Path, text: str, **_: str) -> None:
+        path.write_bytes(text[:100].encode())
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(output, "_text", full)
+    monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(InputError, match="No space left on device"):
         write(run, out)
     assert {p.name for p in out.iterdir()} == FILES

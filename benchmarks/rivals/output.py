@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +18,7 @@ from benchmarks.rivals.facts import Facts
 from benchmarks.rivals.score import Alarms, Hunted
 from benchmarks.rivals.speed import Seconds
 from benchmarks.rivals.tools import Tool
-from gradproof.campaign import write_json
+from gradproof.whole import whole, write_json
 
 SOURCES = ("catalogue", "mutant")
 OURS, SLOW, FAST = "gradproof", "torch gradcheck, slow", "torch gradcheck, fast"
@@ -156,17 +155,9 @@ def write(out: Path, results: Results, rows: pd.DataFrame, about: dict[str, Any]
     out.mkdir(parents=True, exist_ok=True)
     bugs = pd.DataFrame(results.hunted, columns=list(Hunted.__annotations__))
     for name, frame in (("rivals.csv", rows), ("rivals-bugs.csv", bugs)):
-        _whole(out / name, lambda path, frame=frame: frame.to_csv(path, index=False))
+        with whole(out / name) as file:
+            frame.to_csv(file, index=False)
     write_json(out / "rivals.json", about)
-
-
-def _whole(path: Path, write: Callable[[Path], Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def show(rows: pd.DataFrame) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pandas as pd
 
 from gradproof.errors import InputError
 from gradproof.report.load import Run
+from gradproof.whole import whole, write_text
 
 
 def has_pyarrow() -> bool:
@@ -36,12 +36,13 @@ def write_report(run: Run, folder: Path, page: str, markdown: str, files: tuple[
             if name not in files:  # an older report's must not lie beside these rows
                 (folder / name).unlink(missing_ok=True)
         for name in files:
-            _whole(folder / name, _table_writer(getattr(run, name.split(".")[0]), name))
+            _table(getattr(run, name.split(".")[0]), folder / name)
         if folder.resolve() != run.folder.resolve():
-            _whole(folder / "run.json", lambda path: _copy(run.folder / "run.json", path))
+            with whole(folder / "run.json") as file:
+                shutil.copyfile(run.folder / "run.json", file)
             _whole_folder(run.folder / "witnesses", folder / "witnesses")
-        _whole(folder / "REPORT.md", lambda path: _text(path, markdown))
-        _whole(folder / "index.html", lambda path: _text(path, page))
+        write_text(folder / "REPORT.md", markdown)
+        write_text(folder / "index.html", page)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(
@@ -50,29 +51,12 @@ def write_report(run: Run, folder: Path, page: str, markdown: str, files: tuple[
         ) from error
 
 
-def _table_writer(frame: pd.DataFrame, name: str) -> Callable[[Path], None]:
-    if name.endswith(".parquet"):
-        return lambda path: frame.to_parquet(path, engine="pyarrow", index=False)
-    # Floats are written so that they read back bit for bit.
-    return lambda path: frame.to_csv(path, index=False, na_rep="nan", lineterminator="\n")
-
-
-def _copy(source: Path, path: Path) -> None:
-    shutil.copyfile(source, path)
-
-
-def _text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a temporary file, then move it into place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _table(frame: pd.DataFrame, path: Path) -> None:
+    with whole(path) as file:
+        if path.suffix == ".parquet":
+            frame.to_parquet(file, engine="pyarrow", index=False)
+        else:  # floats are written so that they read back bit for bit
+            frame.to_csv(file, index=False, na_rep="nan", lineterminator="\n")
 
 
 def _whole_folder(source: Path, target: Path) -> None:
