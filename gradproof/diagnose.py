@@ -65,13 +65,17 @@ def _zero(e: Evidence) -> str:
     if np.abs(e.manual).max() <= 1e-12 * np.abs(e.reference).max():
         return "all zero: no gradient gets through"
     if not e.reference.any():
-        return "it should be all zero"
+        dy = next((n for n, d in e.cotangents.items() if np.array_equal(d, e.manual)), "")
+        missing = f": {dy} itself, the factor of the layer's derivative is missing" if dy else ""
+        return f"it should be all zero{missing}"
     return ""
 
 
 def _multiple(e: Evidence) -> str:
     """A constant factor, and what in the case has that value."""
-    return factor_between(e, e.manual, e.reference, e.bound)
+    said = terms.multiple(e) or factor_between(e, e.manual, e.reference, e.bound)
+    other = _other_argument(e) if said == "sign" else ""
+    return f"{said}, or {other}" if other else said
 
 
 def _transposed(e: Evidence) -> str:
@@ -223,7 +227,6 @@ RULES: tuple[Rule, ...] = (
     _wiring,
     _special,
     _zero,
-    terms.multiple,
     _multiple,
     _transposed,
     _other_argument,

@@ -137,11 +137,17 @@ class Hunted:
 
 
 def hunt(
-    grounds: Grounds, bug: Bug, kinds: Sequence[str], limit: float, shrink: bool = True
+    grounds: Grounds,
+    bug: Bug,
+    kinds: Sequence[str],
+    limit: float,
+    shrink: bool = True,
+    every: bool = True,
 ) -> Hunted:
     """Judge the cases of these kinds up to the first that kills the bug.
 
     limit    seconds after which the bug is left alone
+    every    whether those are judged too in which the code seems to do the same to the last bit
     shrink   whether the case that kills it is made smaller and explained, which takes longer than
              to find it
     """
@@ -154,7 +160,7 @@ def hunt(
         with _limited(limit):
             for ground in (g for kind in kinds for g in grounds.of(kind)):
                 found.examples += 1
-                killer = _killed(subject, bug, ground, found)
+                killer = _killed(subject, bug, ground, found, every)
                 if killer is not None:
                     break
             found.seconds = perf_counter() - started
@@ -172,12 +178,14 @@ def hunt(
     return found
 
 
-def _killed(subject: Subject, bug: Bug, ground: Ground, found: Hunted) -> Judgement | None:
+def _killed(
+    subject: Subject, bug: Bug, ground: Ground, found: Hunted, every: bool
+) -> Judgement | None:
     right = ground.right
     with bug.planted():
         case = fresh(ground.case)
         wrong = behaviour(case)
-        if right.same(wrong):
+        if not every and right.same(wrong):
             return None
         judgement = judgement_of(subject, case)
     if flagged(subject, judgement):

@@ -81,7 +81,8 @@ def check_form(manual: Array, reference: Array) -> str:
         text = f"its shape is {manual.shape}; it should be {reference.shape}"
         return text + (": transposed" if turned else "")
     if manual.dtype != reference.dtype:
-        return f"its dtype is {manual.dtype}; it should be {reference.dtype}"
+        alone = ": a mask without its factor?" if manual.dtype == np.bool_ else ""
+        return f"its dtype is {manual.dtype}; it should be {reference.dtype}{alone}"
     return ""
 
 

@@ -39,7 +39,7 @@ def factor(e: Evidence) -> str:
     manual, reference = _all(e)
     if not manual.size:
         return ""
-    numbers = dict(_derived(_together(e, "arrays")))
+    numbers = dict(_derived(_together(e, "arrays"))) | _together(e, "cotangents")
     for (name, a), (other, b) in itertools.product(numbers.items(), {"": 1.0, **numbers}.items()):
         with np.errstate(all="ignore"):
             quotient = [] if name == other else [(a / b, f"{name} / {other}")]

@@ -229,9 +229,10 @@ def _hunt_some(root: Path, kept: Path, seed: int, targets: Sequence[Target]) -> 
         _append(kept, {"begun": target.key})
         # A loop inside of compiled code hears no signal.
         faulthandler.dump_traceback_later(2 * LIMIT, exit=True)
+        every = target.group != "automatic"
         shrink = target.group == "catalogue" or bool(target.bug.cause)
         try:
-            found = hunt(grounds, target.bug, target.kinds, LIMIT, shrink)
+            found = hunt(grounds, target.bug, target.kinds, LIMIT, shrink, every)
         except Exception as error:
             error.add_note(f"while hunting {target.bug.name}")
             raise
