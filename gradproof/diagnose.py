@@ -73,7 +73,15 @@ def _zero(e: Evidence) -> str:
 
 def _multiple(e: Evidence) -> str:
     """A constant factor, and what in the case has that value."""
-    said = terms.multiple(e) or factor_between(e, e.manual, e.reference, e.bound)
+    return _or_exchanged(e, factor_between(e, e.manual, e.reference, e.bound))
+
+
+def _same_multiple(e: Evidence) -> str:
+    """The same constant factor in every case."""
+    return _or_exchanged(e, terms.multiple(e))
+
+
+def _or_exchanged(e: Evidence, said: str) -> str:
     other = _other_argument(e) if said == "sign" else ""
     return f"{said}, or {other}" if other else said
 
@@ -227,6 +235,7 @@ RULES: tuple[Rule, ...] = (
     _wiring,
     _special,
     _zero,
+    _same_multiple,
     _multiple,
     _transposed,
     _other_argument,

@@ -11,9 +11,6 @@ import numpy as np
 from gradproof.evidence import Evidence
 from gradproof.fill import Array
 
-MOST = 60
-"""Up to this count a quotient of two counts is no chance."""
-
 
 def factor_between(e: Evidence, manual: Array, reference: Array, bound: Array) -> str:
     """The constant by which one array is a multiple of the other, in words; "" if there is none."""
@@ -56,9 +53,10 @@ def _names(e: Evidence, factor: float, tolerance: float) -> str:
             found.append(f"1 / {name}" + (": averaged twice?" if count else ""))
     if found:
         return f" ({found[0]})"
-    counts = Fraction(factor).limit_denominator(MOST)
+    most = max((a.size for a in (*e.arrays.values(), *e.indices.values())), default=1)
+    counts = Fraction(factor).limit_denominator(max(most, 1))
     near = abs(factor - float(counts)) <= min(tolerance, 1e-9)
-    if near and min(counts.numerator, counts.denominator) > 1 and counts.numerator <= MOST:
+    if near and min(counts.numerator, counts.denominator) > 1 and counts.numerator <= most:
         return f" ({counts}: a mean over another number of entries?)"
     return ""
 

@@ -260,3 +260,34 @@ def test_a_repeated_index_is_told() -> None:
     finding = judge(subject, case, Clock()).culprit
     assert finding is not None
     assert diagnose(subject, finding, []) == "only where ids repeats an index: = for +="
+
+
+ONE = case_of(Tanh(), x=np.array([0.7]))
+PAIR = case_of(MSELoss(reduction="sum"), x=normal(2), target=normal(2, seed=1))
+SMALL = case_of(HuberLoss(delta=0.7), x=np.array([3.0]), target=np.array([0.5]))
+EYE = case_of(MatMul(), x=normal(1, 2), other=normal(2, 2, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("case", "name", "change", "cause"),
+    [
+        (ONE, "x", lambda g, s, d: 3.1 * g["x"], "factor 3.1"),
+        (ONE, "x", lambda g, s, d: g["x"] / d, "the factor dy is missing"),
+        (ONE, "x", lambda g, s, d: g["x"] - 0.5 * d, "factor 0.5 of the term proportional to dy"),
+        (ONE, "x", lambda g, s, d: g["x"] + np.sin(7 * d), "not recognised"),
+        (PAIR, "x", lambda g, s, d: -g["x"], "sign, or the gradient of target: swapped arguments"),
+        (SMALL, "x", lambda g, s, d: g["x"] / 0.7, "factor 1.429 (1 / delta)"),
+        (EYE, "x", lambda g, s, d: d @ s[1], "as if other were transposed"),
+        (
+            case_of(Tanh(), x=np.zeros(1)),
+            "x",
+            lambda g, s, d: g["x"] * (s[0] != 0),
+            "only at a kink, a tie or another special value (wrong mask?)",
+        ),
+    ],
+)
+def test_one_number_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, case: Case, name: str, change: Any, cause: str
+) -> None:
+    break_gradient(monkeypatch, type(case.layer), name, change)
+    assert cause_of(case) == cause
