@@ -154,23 +154,31 @@ def _digest(*texts: str) -> str:
 
 
 def read(path: Path) -> list[Row]:
-    """The rows that are finished; a line that a killed run left half written is no row."""
-    if not path.exists():
-        return []
+    """The rows that are finished."""
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for about in _lines(path):
         try:
-            about = json.loads(line)
-            if "begun" not in about:
-                found.append(Row(**about))
-        except (ValueError, TypeError):
+            found += [] if "begun" in about else [Row(**about)]
+        except TypeError:  # it was written by another version
             continue
     return found
 
 
 def _begun(path: Path) -> set[str]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return {json.loads(line)["begun"] for line in lines if line.startswith('{"begun"')}
+    return {about["begun"] for about in _lines(path) if "begun" in about}
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """What was appended; a line that a killed run left half written is passed by."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            about = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(about, dict):
+            yield about
 
 
 def _append(path: Path, about: dict[str, Any]) -> None:
