@@ -57,18 +57,17 @@ def story(folder: Path = FOLDER) -> tuple[Block, ...]:
 def mutants(folder: Path) -> list[Block]:
     """Planted bugs: how many are killed, and whether layer and cause are named."""
     about = _read(folder / "mutants.json")
+    bugs = pd.read_csv(folder / "mutants.csv", keep_default_na=False)
     rows = []
     for title, t in about["counts"].items():
         able = t["killed"] + t["survived"]
+        alarms = ((bugs["group"] == title) & (bugs["outcome"] == "false alarm")).sum()
+        killed = f"{t['killed']:,} of {able:,}" if able else f"{alarms} flagged"
         named = [_of(*t[what]) for what in ("layer", "network", "cause")]
-        rows.append((title, f"{t['bugs']:,}", f"{t['killed']:,} of {able:,}", *named))
+        rows.append((title, f"{t['bugs']:,}", killed, *named))
     columns = ("", "bugs", "killed", "layer named", "in a network", "cause named")
-    lost = pd.read_csv(folder / "mutants.csv", keep_default_na=False)
-    lost = lost[lost["outcome"].isin(["survived", "timeout", "false alarm"])]
-    survivors = [
-        f"`{row.name_}`: {row.reason}"
-        for row in lost.rename(columns={"name": "name_"}).itertuples()
-    ]
+    lost = bugs[bugs["outcome"].isin(["survived", "timeout", "false alarm"])]
+    survivors = [f"`{n}`: {why}" for n, why in zip(lost["name"], lost["reason"], strict=True)]
     told = Text(
         "The catalogue holds mistakes that were reported in published code and the classes "
         "around them; automatic bugs are slips of the hand in every backward pass and update, "

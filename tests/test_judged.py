@@ -49,8 +49,8 @@ def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
 
 def test_planted_bugs_are_counted_and_survivors_named(tmp_path: Path) -> None:
     (tmp_path / "mutants.json").write_text(json.dumps(MUTANTS))
-    rows = [("a", "killed", ""), ("b", "survived", "nobody knows")]
-    frame = pd.DataFrame(rows, columns=["name", "outcome", "reason"])
+    rows = [("a", "catalogue", "killed", ""), ("b", "catalogue", "survived", "nobody knows")]
+    frame = pd.DataFrame(rows, columns=["name", "group", "outcome", "reason"])
     frame.to_csv(tmp_path / "mutants.csv", index=False)
     said = section(tmp_path).markdown
     assert "| catalogue | 10 | 8 of 9 | 100.0% of 8 | 85.7% of 7 | – |" in said
