@@ -67,9 +67,9 @@ class Comparison:
             return
         with np.errstate(all="ignore"):
             noise = np.abs(disturbed - undisturbed) + self._least
-        if not np.isfinite(noise).all():
-            noise = np.where(_same(disturbed, undisturbed), self._least, noise)
-            noise = np.where(np.isfinite(noise), noise, np.inf)
+            if not np.isfinite(noise).all():
+                noise = np.where(_same(disturbed, undisturbed), self._least, noise)
+                noise = np.where(np.isfinite(noise), noise, np.inf)
         self.floor = np.maximum(self.floor, noise)
 
     @property
