@@ -146,7 +146,7 @@ def rivals(folder: Path) -> list[Block]:
         points = frame[["tool", speed, "catalogue_kill_rate_own"]].dropna()
         figure = race([(str(t), float(s), float(k)) for t, s, k in points.itertuples(index=False)])
         caption = (
-            "Kill rate against the time of a verdict at 5,000 parameters: up and left is better."
+            "Kill rate against the time of a verdict at 5,000 parameters, by row of the table."
         )
         blocks.append(Figure(figure, caption))
     return blocks

@@ -31,28 +31,23 @@ class PowerFrame(Frame):
 
 
 def race(checkers: Sequence[tuple[str, float, float]]) -> str:
-    """(name, seconds for a verdict, share of the bugs killed) of each checker, as points."""
+    """(name, seconds for a verdict, share of bugs killed) of each checker, numbered in order."""
     exponents = [math.log10(seconds) for _, seconds, _ in checkers]
     x = (math.floor(min(exponents)), math.ceil(max(exponents)))
-    frame = PowerFrame(x=x, y=(0.0, 105.0), width=620, height=380)
+    frame = PowerFrame(x=x, y=(0.0, 110.0), width=620, height=380)
     taken: list[Point] = []
     points = []
-    for (name, _, share), exponent in sorted(zip(checkers, exponents, strict=True), key=_height):
+    for row, ((name, _, share), exponent) in enumerate(zip(checkers, exponents, strict=True), 1):
         at = frame.at(exponent, 100 * share)
-        left = at[0] > (frame.left + frame.right) / 2
-        label = (at[0] + (-9 if left else 9), at[1] + 4)
-        while any(abs(label[1] - y) < 14 and abs(label[0] - x) < 200 for x, y in taken):
-            label = (label[0], round(label[1] + 14, 1))
+        label = (at[0], round(at[1] - 9, 1))
+        while any(abs(label[1] - y) < 14 and abs(label[0] - x) < 20 for x, y in taken):
+            label = (label[0], round(label[1] - 14, 1))
         taken.append(label)
-        anchor = "end" if left else "start"
         kind = "up" if name == OURS else "down"
-        points.append({"at": at, "label": label, "anchor": anchor, "name": name, "kind": kind})
+        said = name if name == OURS else str(row)
+        points.append({"at": at, "label": label, "anchor": "middle", "name": said, "kind": kind})
     title = "; ".join(f"{name}: {share:.0%} in {s:.2g} s" for name, s, share in checkers)
     return str(_MACROS.race(frame, title, points))
-
-
-def _height(item: tuple[tuple[str, float, float], float]) -> float:
-    return -item[0][2]
 
 
 def distances(sides: Mapping[str, Mapping[str, int]]) -> str:
