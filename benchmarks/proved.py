@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -146,7 +145,7 @@ def _against(
     c: Comparison, found: Enclosure, quantity: str, outside: dict[str, Array]
 ) -> Comparison:
     """The comparison with its error replaced by the greater distance from what is proved."""
-    proof = copy(c)
+    proof = Comparison(c.manual, c.reference, c.scale)
     proof.exact, proof.floor = False, c.bound / C
     asked = found.decided[quantity] & ~found.kinks[quantity]
     error = np.fmax(*outside.values()).reshape(asked.shape)

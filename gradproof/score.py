@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 CAUSES = {
     "sign": r"\bsign\b|as if \w+ were (-|True|False)",
@@ -84,7 +85,7 @@ class Tally:
     """How many bugs there are in a class, and what became of them.
 
     layer, network, cause    (right, all that could be) named: alone, in a network, and why
-    size, examples           medians, of the killed
+    size, examples           medians, of the killed; None without any
     """
 
     title: str
@@ -95,8 +96,8 @@ class Tally:
     layer: tuple[int, int]
     network: tuple[int, int]
     cause: tuple[int, int]
-    examples: float
-    size: float
+    examples: float | None
+    size: float | None
 
     @property
     def rate(self) -> float:
@@ -135,12 +136,8 @@ def _right(answers: Iterable[bool | None]) -> tuple[int, int]:
     return sum(given), len(given)
 
 
-def _median(numbers: Sequence[int]) -> float:
-    ordered = sorted(numbers)
-    half = len(ordered) // 2
-    if not ordered:
-        return float("nan")
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+def _median(numbers: Sequence[int]) -> float | None:
+    return median(numbers) if numbers else None
 
 
 def passed(rows: Sequence[Row]) -> bool:

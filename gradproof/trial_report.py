@@ -21,8 +21,8 @@ GOAL = """\
 **{verdict}**: all of the catalogue and at least {least:.0f} % of the automatic bugs have to be
 killed, and nothing harmless may be."""
 SPENT = """\
-Half of the killed bugs fall within {killed.examples:g} cases, and half of the counterexamples have
-at most {killed.size:g} numbers; those of automatic bugs that state no cause are neither shrunk nor
+Half of the killed bugs fall within {examples} cases, and half of the counterexamples have at most
+{size} numbers; those of automatic bugs that state no cause are neither shrunk nor
 explained. Hunting alone took {spent}. Seed {seed}, profile {profile}, commit {where[commit]},
 {where[cpu]}."""
 READING = """\
@@ -66,6 +66,10 @@ def _of(right: int, all_of_them: int) -> str:
     return f"{share(right, all_of_them)} of {all_of_them}" if all_of_them else "–"
 
 
+def _number(median: float | None) -> str:
+    return "–" if median is None else f"{median:g}"
+
+
 def markdown(rows: Sequence[Row], about: dict[str, Any]) -> str:
     """The whole of mutants.md."""
     automatic = [r for r in rows if r.group == "automatic"]
@@ -77,7 +81,13 @@ def markdown(rows: Sequence[Row], about: dict[str, Any]) -> str:
         GOAL.format(verdict=verdict, least=100 * LEAST),
         _table(HEAD, map(cells, groups(rows))),
         READING,
-        SPENT.format(killed=killed, spent=spent, **about, where=about["environment"]),
+        SPENT.format(
+            examples=_number(killed.examples),
+            size=_number(killed.size),
+            spent=spent,
+            where=about["environment"],
+            **about,
+        ),
         "## Automatic bugs by the slip of the hand",
         _table(HEAD, map(cells, tallies(automatic, lambda r: r.origin))),
         "## By the cause that the bug states",

@@ -55,6 +55,12 @@ def test_a_wrong_gradient_is_beyond_its_bound(
     assert enclosures.main(["--out", str(tmp_path)]) == 1
 
 
+def test_noise_is_sampled_until_the_proof_is_reached() -> None:
+    """That the sides agree with each other says nothing of their distance from the truth."""
+    found = list(islice(networks(SUBJECT, 0), 60))
+    assert not any(g.beyond(side).any() for n in found for g in n.gradients for side in SIDES)
+
+
 @pytest.mark.parametrize("wrong", [["--networks", "0"], ["--seed", "-1"]])
 def test_bad_input(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as status:
