@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import faulthandler
 import json
-import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,11 +19,11 @@ from gradproof.bug import Bug, BugError
 from gradproof.campaign import PROFILES, known_kinds, try_writing
 from gradproof.errors import InputError
 from gradproof.hunt import Grounds, Hunted, hunt
-from gradproof.processes import THREADS
+from gradproof.processes import parallel
 from gradproof.score import CAUSES, Row, names
 from gradproof.subject import Subject
 from gradproof.syntax import automatic, callers, users
-from gradproof.worker import end_with_parent, subject_at
+from gradproof.worker import subject_at
 
 LIMIT = 60.0
 """Seconds for one bug; a process that has not come back after twice as many is ended."""
@@ -88,8 +85,10 @@ def run(root: Path, subject: Subject, options: Options, progress: Progress) -> l
     with progress(len(targets)) as announce:
         announce(len(targets) - len(missing))
         while missing:
+            chunks = [missing[i : i + CHUNK] for i in range(0, len(missing), CHUNK)]
+            work = partial(_hunt_some, root, kept, options.seed)
             try:
-                for count in _all(root, kept, missing, options):
+                for count in parallel(work, chunks, options.jobs):
                     announce(count)
             except BrokenProcessPool:
                 lost = _begun(kept) - {row.key for row in read(kept)}
@@ -189,38 +188,10 @@ def _append(path: Path, about: dict[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    for name in THREADS:
-        os.environ.setdefault(name, "1")
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, context, initializer=end_with_parent)
-
-
-def _all(root: Path, kept: Path, targets: Sequence[Target], options: Options) -> Iterator[int]:
-    """Yields how many have been hunted, again and again."""
-    chunks = [targets[i : i + CHUNK] for i in range(0, len(targets), CHUNK)]
-    pool = _pool(min(options.jobs or os.cpu_count() or 1, len(chunks)))
-    # Workers inherit that Ctrl-C is ignored: this process hears it too, and ends them below.
-    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    waiting = {pool.submit(_hunt_some, root, kept, options.seed, chunk) for chunk in chunks}
-    signal.signal(signal.SIGINT, heard)
-    try:
-        while waiting:
-            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in ready:
-                yield future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        if waiting:
-            for worker in multiprocessing.active_children():
-                worker.terminate()
-
-
 def _alone(root: Path, kept: Path, target: Target, options: Options) -> None:
     """Hunt a bug that was there when a process ended: if it ends another one, that is its row."""
     try:
-        with _pool(1) as pool:
-            pool.submit(_hunt_some, root, kept, options.seed, [target]).result()
+        list(parallel(partial(_hunt_some, root, kept, options.seed), [[target]], jobs=1))
     except BrokenProcessPool:
         _append(kept, asdict(_row(target, Hunted(outcome="timeout", seconds=LIMIT))))
 

@@ -114,7 +114,7 @@ def test_a_trial_is_written_and_goes_on_where_it_was_left(
     kept = small / "reports/judge/.mutants-0.jsonl"
     with kept.open("a", encoding="utf-8") as file:
         file.write('{"name": "half a li')
-    monkeypatch.setattr(trial, "_all", refuse)
+    monkeypatch.setattr(trial, "parallel", refuse)
     assert main(["mutants", "--jobs", "1", "--only", "catalogue"]) == 0
     assert {r["group"] for r in rows_of(small)} == {"catalogue", "harmless"}
 
