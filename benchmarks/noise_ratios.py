@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradproof.bound import Comparison
+from gradproof.bound import Comparison, vacuous
 from gradproof.judge import smooth_names
 from gradproof.network_oracle import NetworkOracle
 from gradproof.oracle import CHEAP, THOROUGH, Oracle
@@ -68,7 +68,7 @@ def measure(
         probes = [
             Probe(f, f.comparison, f.depth, greatest)
             for f in compared
-            if f.comparison is not None and f.cause in ("", f.figures.vacuous)
+            if f.comparison is not None and f.cause in ("", vacuous(f.comparison))
         ]
         left_out = len(compared) - len(probes)
         if source == "layer":

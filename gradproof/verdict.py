@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from gradproof.bound import Comparison, Figures, figures
+from gradproof.bound import Comparison, Figures, figures, vacuous
 from gradproof.cases import Case
 from gradproof.records import Agreement
 
 SEVERITY = {"agree": 0, "vacuous": 1, "convention": 2, "disagree": 3, "error": 4}
 
-_NOTHING = Figures(np.nan, np.nan, np.nan, (), np.nan, np.nan, np.nan, 0, np.nan, np.nan, "")
+_NOTHING = Figures(np.nan, np.nan, np.nan, (), np.nan, np.nan, np.nan, 0, np.nan, np.nan)
 
 
 @dataclass
@@ -33,9 +34,13 @@ class Finding:
     shape: tuple[int, ...]
     verdict: str
     cause: str = ""
-    figures: Figures = _NOTHING
     comparison: Comparison | None = None
     before: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Of the comparison; made when they are asked for, for a verdict needs none of them."""
+        return _NOTHING if self.comparison is None else figures(self.comparison)
 
     @property
     def kind(self) -> str:
@@ -111,15 +116,13 @@ class Judgement:
 
 def settled(layer: str, case: Case, depth: str, quantity: str, comparison: Comparison) -> Finding:
     """The finding for a comparison of which all samples were taken."""
-    f = figures(comparison)
+    why = vacuous(comparison)
     if not comparison.within():
         verdict, cause = "disagree", ""
-    elif f.vacuous:
-        verdict, cause = "vacuous", f.vacuous
     else:
-        verdict, cause = "agree", ""
+        verdict, cause = "vacuous" if why else "agree", why
     shape = comparison.reference.shape
-    return Finding(layer, case, depth, quantity, shape, verdict, cause, f, comparison)
+    return Finding(layer, case, depth, quantity, shape, verdict, cause, comparison)
 
 
 def fault(

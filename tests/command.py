@@ -12,7 +12,13 @@ from pathlib import Path
 from gradproof.cli import main
 
 ROOT = Path(__file__).parents[1]
-_COMMAND = "import sys; from gradproof.cli import main; sys.exit(main(sys.argv[1:]))"
+# Tests in the background of a shell without job control were started with Ctrl-C ignored.
+_COMMAND = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from gradproof.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 def project(folder: Path, subject: str = "tests.subject:subject") -> Path:
