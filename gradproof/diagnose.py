@@ -27,7 +27,7 @@ def diagnose(subject: Subject, finding: Finding, siblings: Sequence[Finding]) ->
 
     siblings  the findings on the other arrays of the same layer, at the same depth
     """
-    if finding.comparison is None or finding.verdict == "convention":
+    if finding.cause or finding.comparison is None:
         return finding.cause
     inner = _state_of(finding, siblings)
     if inner is not None:

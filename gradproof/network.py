@@ -138,7 +138,12 @@ def _look_closer(
 
     if hasattr(alone.layer, "steps"):
         inner = judge_network(subject, alone, clock, path=f"{name}.").findings
-        return [*(f for f in inner if f.failed and f.depth == "isolated"), *found]
+        faults = [f for f in inner if f.failed]
+        if not faults:  # its steps may be of two minds at a kink, or overflow
+            free = {f.quantity: f for f in inner if f.depth == "free"}
+            for f in (f for f in found if f.failed and f.quantity in free):
+                f.verdict, f.cause = free[f.quantity].verdict, free[f.quantity].cause
+        return [*(f for f in faults if f.depth == "isolated"), *found]
     conventions(lambda *tensors: subject.twin(alone.layer, *tensors), alone, found)
     return found
 

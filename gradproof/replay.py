@@ -30,13 +30,13 @@ def replay(subject: Subject, path: Path) -> tuple[Judgement, str]:
         judgement = judge(subject, case, Clock())
     if judgement.culprit is not None:
         return judgement, explain_culprit(subject, judgement, f"gradproof replay {path}")
-    worst = max((f.figures.worst_ratio for f in judgement.findings), default=0.0)
-    count = len(judgement.findings)
-    said = (
-        f"agrees with PyTorch: {count} arrays, at most {worst:.2f}× of their rounding bounds"
-        if judgement.verdict == "agree"
-        else f"is {judgement.verdict}: nothing in it could have failed"
-    )
+    measured = [f.figures.worst_ratio for f in judgement.findings if not f.across]
+    worst, count = max(measured, default=0.0), len(judgement.findings)
+    across = f" (but for {n} across a kink)" if (n := count - len(measured)) else ""
+    said = f"agrees with PyTorch: {count} arrays, at most {worst:.2f}× of their rounding bounds"
+    said += across
+    if judgement.verdict != "agree":
+        said = f"is {judgement.verdict}: nothing in it could have failed"
     return judgement, f"{describe(judgement.case)}  {said}\n"
 
 

@@ -50,6 +50,11 @@ class Finding:
     def failed(self) -> bool:
         return self.verdict in ("disagree", "error", "convention")
 
+    @property
+    def across(self) -> bool:
+        """It agrees, but for a kink that a rounding has crossed; its ratio says nothing then."""
+        return self.verdict == "agree" and bool(self.cause)
+
     def row(self, run: str, example: str, network: str, witness: str = "") -> Agreement:
         f = self.figures
         return Agreement(

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,6 +22,7 @@ from gradproof.verdict import SEVERITY, Finding, Judgement
 
 Judge: TypeAlias = Callable[[Subject, Any, Clock], Judgement]
 
+FLEETING = "judged again, the same numbers agree: something is left to chance, or was never set"
 MOST_FAULTS = 5
 """Different disagreements that one task shrinks; further ones are recorded as they were drawn."""
 
@@ -123,7 +123,8 @@ def _done(subject: Subject, folder: Path, run: str, task: Task, shrink: bool) ->
             ]
             agreement.add(rows)
             examples.add([about.example(run, example, task.source, judgement)])
-            done.worst = max([done.worst, *(r.worst_ratio for r in rows if r.worst_ratio > 0)])
+            ratios = (f.figures.worst_ratio for f in judgement.findings if not f.across)
+            done.worst = max([done.worst, *(r for r in ratios if r > 0)])
     return done
 
 
@@ -283,6 +284,7 @@ class _Batch:
         """
         import hypothesis
         from hypothesis import HealthCheck, Phase, settings
+        from hypothesis.errors import Flaky
 
         self.finished: list[tuple[Judgement, About]] = []
         self.target: tuple[str, str] | None = None
@@ -299,8 +301,14 @@ class _Batch:
             print_blob=False,
         )
         body = hypothesis.given(self._strategy)(self._one)  # type: ignore[no-untyped-call]
-        with without_constants_of_the_code(), suppress(Disagreement):
-            hypothesis.seed(seed)(chosen(body))()
+        try:
+            with without_constants_of_the_code():
+                hypothesis.seed(seed)(chosen(body))()
+        except Disagreement:
+            pass
+        except Flaky:
+            if not self._fleeting():
+                raise
         if self._crash is not None:
             raise self._crash
 
@@ -332,6 +340,13 @@ class _Batch:
         if self.target == key:
             self.smallest = judgement
             raise Disagreement(f"{key[0]}: {key[1]}")
+
+    def _fleeting(self) -> bool:
+        """Whether a disagreement was found that was gone the next time; that becomes its cause."""
+        culprit = self.smallest.culprit if self.smallest is not None else None
+        if culprit is not None:
+            culprit.cause = FLEETING
+        return culprit is not None
 
 
 def undeclared(subject: Subject, judgement: Judgement) -> Finding | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ pytest.importorskip("torch", reason="a run judges against torch")
 from gradproof import campaign
 from gradproof.cases import Case
 from gradproof.records import Example
-from gradproof.worker import Done, Task, judged, run_task
+from gradproof.worker import Done, Task, examined, judged, run_task
+from manual.activation import Tanh
 from tests.command import main, project
 from tests.planted import SUBJECT
 
@@ -201,3 +203,20 @@ def test_a_disagreement_is_said_and_replays(
         sys.modules.pop("wrong_subject", None)
     report = (folder / "reports/latest/REPORT.md").read_text(encoding="utf-8")
     assert "disagree" in report and "Negated" in report
+
+
+def test_a_disagreement_that_does_not_come_back_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, calls = Tanh.forward, count()
+
+    def once_wrong(self: Tanh, x: Any) -> Any:
+        y, saved = right(self, x)
+        return (y + 1 if next(calls) == 10 else y), saved
+
+    monkeypatch.setattr(Tanh, "forward", once_wrong)
+    done = Done(Task("layer", "Tanh", 20, 0))
+    (witness,) = (w for _, _, w in examined(SUBJECT, tmp_path, done) if w)
+    assert done.verdicts["disagree"] == 1
+    said = (tmp_path / witness).with_suffix(".txt").read_text(encoding="utf-8")
+    assert "judged again, the same numbers agree" in " ".join(said.split())

@@ -10,8 +10,11 @@ import pytest
 pytest.importorskip("torch", reason="layers are judged against torch")
 
 from gradproof.verdict import Finding
+from manual.activation import Sigmoid, Tanh
+from manual.arithmetic import Add, Divide
 from manual.elu import ELU
 from manual.hard import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink
+from manual.net import Net, Step
 from manual.rectifier import LeakyReLU, ReLU
 from tests.planted import break_gradient, case_of, judged
 
@@ -58,3 +61,48 @@ def test_beyond_both_sides_is_wrong(
 def test_a_smooth_place_has_no_other_side(monkeypatch: Any) -> None:
     found = verdict(monkeypatch, Hardshrink(), 0.25, 1.0)
     assert found.verdict == "disagree"
+
+
+def nested(*steps: Step) -> Net:
+    """These steps as a network inside of another."""
+    inner = Net(("x",), steps)
+    return Net(("x",), (Step("h1", Tanh(), ("x",)), Step("h2", inner, ("h1",))))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_rounding_that_crosses_a_kink_is_no_error(monkeypatch: Any, dtype: str) -> None:
+    """Torch's 0.5 is cut off by Hardshrink(0.5); one unit in the last place more is not."""
+    right = Sigmoid.forward
+
+    def upwards(self: Sigmoid, x: Any) -> Any:
+        y, saved = right(self, x)
+        return np.nextafter(y, np.ones_like(y)), saved
+
+    monkeypatch.setattr(Sigmoid, "forward", upwards)
+    steps = Step("h1", Sigmoid(), ("x",)), Step("h2", Hardshrink(0.5), ("h1",))
+    for net in (Net(("x",), steps), nested(*steps)):
+        judgement = judged(case_of(net, dtype, x=np.array([0.0, 0.25, -7.5])))
+        crossed = [f for f in judgement.findings if "between the two forwards" in f.cause]
+        assert "y" in {f.quantity for f in crossed}
+        assert judgement.culprit is None
+
+
+def test_a_wrong_layer_beside_a_crossed_kink_is_found(monkeypatch: Any) -> None:
+    steps = Step("h1", Sigmoid(), ("x",)), Step("h2", Hardshrink(0.5), ("h1",))
+    break_gradient(monkeypatch, Sigmoid, "x", lambda grads, saved, dy: 0.5 * grads["x"])
+    found = judged(case_of(nested(*steps), x=np.array([0.0, 0.25, -7.5]))).culprit
+    assert found is not None and (found.layer, found.quantity) == ("h2.h1", "x")
+
+
+def test_what_is_not_finite_inside_of_a_nested_network_says_nothing() -> None:
+    """Of dy and a NaN torch's ELU makes dy in some entries and a NaN in others."""
+    steps = (
+        Step("h1", Divide(), ("x", "x")),
+        Step("h2", Add(), ("h1", "other")),
+        Step("h3", ELU(), ("h2",)),
+    )
+    inner = Step("h2", Net(("x", "other"), steps), ("h1", "other"))
+    net = Net(("x", "other"), (Step("h1", Tanh(), ("x",)), inner))
+    judgement = judged(case_of(net, x=np.zeros(31), other=np.ones(31)))
+    assert judgement.culprit is None
+    assert {f.verdict for f in judgement.findings if f.quantity == "other"} == {"vacuous"}

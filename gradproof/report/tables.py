@@ -184,8 +184,10 @@ def layers(run: Run) -> list[LayerRow]:
 
 
 def judged(run: Run) -> pd.DataFrame:
-    """The rows whose ratio means something: neither vacuous nor another convention."""
-    return run.agreement[~run.agreement["verdict"].isin(["vacuous", "convention"])]
+    """The rows whose ratio means something: not vacuous, no choice at a kink, and none crossed."""
+    rows = run.agreement
+    across = (rows["verdict"] == "agree") & (rows["cause"] != "")
+    return rows[~rows["verdict"].isin(["vacuous", "convention"]) & ~across]
 
 
 def _kind_verdict(bad: int, verdicts: pd.Series[Any], arrays: int) -> str:
