@@ -53,7 +53,7 @@ def judge_network(subject: Subject, case: Case, clock: Clock, path: str = "") ->
             for quantity, comparison in comparisons.items():
                 found.append(settled(path, case, depth, quantity, comparison))
         if all(_finite(arrays) for arrays in (*oracle.given, *oracle.cotangents)):
-            judgement.kink = _explain_free(subject, case, arrays, found, clock)
+            judgement.kink = _explain_own_runs(subject, case, arrays, found, clock)
         else:
             _void([f for f in found if f.depth != "isolated"])
     return judgement
@@ -142,7 +142,8 @@ def _look_closer(
         if not faults:  # its steps may be of two minds at a kink, or overflow
             free = {f.quantity: f for f in inner if f.depth == "free"}
             for f in (f for f in found if f.failed and f.quantity in free):
-                f.verdict, f.cause = free[f.quantity].verdict, free[f.quantity].cause
+                own = free[f.quantity]
+                f.verdict, f.cause, f.comparison = own.verdict, own.cause, own.comparison
         return [*(f for f in faults if f.depth == "isolated"), *found]
     conventions(lambda *tensors: subject.twin(alone.layer, *tensors), alone, found)
     return found
@@ -221,32 +222,49 @@ def _settle_whole(
     )
 
 
-def _explain_free(
+def _explain_own_runs(
     subject: Subject,
     case: Case,
     arrays: list[Array | None],
     found: list[Finding],
     clock: Clock,
 ) -> bool:
-    """Whether only the free run differs because rounding took it across a kink; then it agrees.
+    """Whether a run differs only because rounding took it across a kink; then it agrees.
 
     Two forwards that differ by rounding may land on two sides of a kink, and their gradients then
-    differ by anything. Manual's own run is right if every layer agrees with its twin on the
-    inputs and the cotangent that manual's run gave it.
+    differ by anything. Manual's own run is right if every layer agrees with its twin on the inputs
+    and the cotangent that manual's run gave it, and the gradients are what the layers' add up to.
+    Inside of networks that are steps the chained run is manual's own as well.
     """
     failed = [f for f in found if f.failed]
-    if not failed or any(f.depth != "free" or f.comparison is None for f in failed):
+    nested = any(hasattr(step.layer, "steps") for step in case.layer.steps)
+    own = ("free", "chained") if nested else ("free",)
+    if not failed or any(f.depth not in own or f.comparison is None for f in failed):
         return False
-    if not _right_at_own_state(subject, case, arrays, clock):
+    right = _right_at_own_state(subject, case, arrays, clock)
+    if right is None:
         return False
+    for f in found:
+        if f.depth == "free" and f.quantity in right and not _same(f, right[f.quantity]):
+            return False
     for f in failed:
         f.verdict, f.cause = "agree", "a kink lies between the two forwards; right at its own state"
     return True
 
 
+def _same(finding: Finding, array: Array) -> bool:
+    """Whether manual's array is this one, but for rounding."""
+    c = finding.comparison
+    assert c is not None
+    with np.errstate(invalid="ignore"):
+        near = (np.abs(c.manual - array) <= c.bound) | (c.manual == array)
+    return bool(np.all(near | (np.isnan(c.manual) & np.isnan(array))))
+
+
 def _right_at_own_state(
     subject: Subject, case: Case, arrays: list[Array | None], clock: Clock
-) -> bool:
+) -> dict[str, Array] | None:
+    """Outputs and gradients made of the layers' own, step by step; None where one is wrong."""
     net = case.layer
     values: dict[str | None, Any] = dict(zip(net.inputs, arrays, strict=True))
     values[None] = None
@@ -257,6 +275,7 @@ def _right_at_own_state(
             ran = hygiene.forward(step.layer, given[-1])
             values.update(zip(step.outs, ran.outputs, strict=True))
             all_ran.append(ran)
+        outputs = {f"y{i or ''}": out for i, out in enumerate(all_ran[-1].outputs)}
         arrived: dict[str, Array] = {
             n: d for n, d in zip(net.steps[-1].outs, case.dy, strict=True) if d is not None
         }
@@ -269,9 +288,9 @@ def _right_at_own_state(
             laid = [None if a is None else lay_out(a, "C") for a in given[i]]
             alone = Case(step.layer, dict(zip(kinds, laid, strict=True)), kinds, case.dtype, dy=dy)
             if any(f.failed for f in judge(subject, alone, clock).findings):
-                return False
+                return None
             grads = hygiene.backward(step.layer, all_ran[i], dy)
             for own, name in step.slots:
                 if own in grads:
                     arrived[name] = arrived[name] + grads[own] if name in arrived else grads[own]
-    return True
+    return outputs | {name: g for name, g in arrived.items() if name in net.inputs}

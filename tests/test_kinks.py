@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="layers are judged against torch")
 
 from gradproof.verdict import Finding
 from manual.activation import Sigmoid, Tanh
-from manual.arithmetic import Add, Divide
+from manual.arithmetic import Add, Divide, Multiply
 from manual.elu import ELU
 from manual.hard import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink
 from manual.net import Net, Step
@@ -69,9 +69,8 @@ def nested(*steps: Step) -> Net:
     return Net(("x",), (Step("h1", Tanh(), ("x",)), Step("h2", inner, ("h1",))))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_rounding_that_crosses_a_kink_is_no_error(monkeypatch: Any, dtype: str) -> None:
-    """Torch's 0.5 is cut off by Hardshrink(0.5); one unit in the last place more is not."""
+def round_up(monkeypatch: Any) -> None:
+    """Sigmoid's outputs one unit in the last place greater than they should be."""
     right = Sigmoid.forward
 
     def upwards(self: Sigmoid, x: Any) -> Any:
@@ -79,12 +78,36 @@ def test_a_rounding_that_crosses_a_kink_is_no_error(monkeypatch: Any, dtype: str
         return np.nextafter(y, np.ones_like(y)), saved
 
     monkeypatch.setattr(Sigmoid, "forward", upwards)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_rounding_that_crosses_a_kink_is_no_error(monkeypatch: Any, dtype: str) -> None:
+    """Torch's 0.5 is cut off by Hardshrink(0.5); one unit in the last place more is not."""
+    round_up(monkeypatch)
     steps = Step("h1", Sigmoid(), ("x",)), Step("h2", Hardshrink(0.5), ("h1",))
     for net in (Net(("x",), steps), nested(*steps)):
         judgement = judged(case_of(net, dtype, x=np.array([0.0, 0.25, -7.5])))
         crossed = [f for f in judgement.findings if "between the two forwards" in f.cause]
         assert "y" in {f.quantity for f in crossed}
         assert judgement.culprit is None
+
+
+def test_wrong_wiring_beside_a_crossed_kink_is_found(monkeypatch: Any) -> None:
+    """The network's gradients have to be what its layers' add up to."""
+    round_up(monkeypatch)
+    steps = Step("h1", Sigmoid(), ("x",)), Step("h2", Hardshrink(0.5), ("h1",))
+    inner = Step("h1", Net(("x",), steps), ("x",))
+    net = Net(("x",), (inner, Step("h2", Multiply(), ("h1", "x")), Step("h3", Tanh(), ("h2",))))
+    case = case_of(net, x=np.array([0.0, 0.25, -7.5]))
+    assert judged(case).culprit is None
+    right = Net.backward
+
+    def doubled(self: Net, saved: Any, dy: Any) -> Any:
+        return {n: (2 if self is net else 1) * g for n, g in right(self, saved, dy).items()}
+
+    monkeypatch.setattr(Net, "backward", doubled)
+    found = judged(case).culprit
+    assert found is not None and (found.depth, found.quantity) == ("chained", "x")
 
 
 def test_a_wrong_layer_beside_a_crossed_kink_is_found(monkeypatch: Any) -> None:
