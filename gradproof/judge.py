@@ -23,6 +23,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
     """Compare a layer with its twin, entry by entry, and look after its conduct."""
     from gradproof.kinks import at_kink, conventions
     from gradproof.oracle import Oracle
+    from gradproof.overflow import overflows
 
     def function(*tensors: Any) -> Any:
         return subject.twin(case.layer, *tensors)
@@ -65,6 +66,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
             found.append(settled("", case, "isolated", quantity, comparison))
         found += [fault("", case, "isolated", q, text, "disagree") for q, text in faults.items()]
         conventions(function, case, found)
+        overflows(function, case, found)
         judgement.kink = at_kink(function, case)
     return judgement
 

@@ -52,7 +52,7 @@ def judge_network(subject: Subject, case: Case, clock: Clock, path: str = "") ->
         for depth, comparisons in (("chained", chained), ("free", free)):
             for quantity, comparison in comparisons.items():
                 found.append(settled(path, case, depth, quantity, comparison))
-        if all(_finite(arrays) for arrays in (*oracle.given, *oracle.cotangents)):
+        if all(map(_finite, (*oracle.given, *oracle.cotangents, oracle.gradients))):
             judgement.kink = _explain_own_runs(subject, case, arrays, found, clock)
         else:
             _void([f for f in found if f.depth != "isolated"])
@@ -135,6 +135,10 @@ def _look_closer(
 ) -> list[Finding]:
     """A step that disagrees, again: a network by its own steps, a layer for kinks."""
     from gradproof.kinks import conventions
+    from gradproof.overflow import overflows
+
+    def function(*tensors: Any) -> Any:
+        return subject.twin(alone.layer, *tensors)
 
     if hasattr(alone.layer, "steps"):
         inner = judge_network(subject, alone, clock, path=f"{name}.").findings
@@ -145,7 +149,8 @@ def _look_closer(
                 own = free[f.quantity]
                 f.verdict, f.cause, f.comparison = own.verdict, own.cause, own.comparison
         return [*(f for f in faults if f.depth == "isolated"), *found]
-    conventions(lambda *tensors: subject.twin(alone.layer, *tensors), alone, found)
+    conventions(function, alone, found)
+    overflows(function, alone, found)
     return found
 
 

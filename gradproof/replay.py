@@ -30,9 +30,9 @@ def replay(subject: Subject, path: Path) -> tuple[Judgement, str]:
         judgement = judge(subject, case, Clock())
     if judgement.culprit is not None:
         return judgement, explain_culprit(subject, judgement, f"gradproof replay {path}")
-    measured = [f.figures.worst_ratio for f in judgement.findings if not f.across]
-    worst, count = max(measured, default=0.0), len(judgement.findings)
-    across = f" (but for {n} across a kink)" if (n := count - len(measured)) else ""
+    worst = max((f.figures.worst_ratio for f in judgement.findings if f.measured), default=0.0)
+    count, crossed = len(judgement.findings), sum(f.across for f in judgement.findings)
+    across = f" (but for {crossed} across a kink)" if crossed else ""
     said = f"agrees with PyTorch: {count} arrays, at most {worst:.2f}× of their rounding bounds"
     said += across
     if judgement.verdict != "agree":

@@ -52,8 +52,13 @@ class Finding:
 
     @property
     def across(self) -> bool:
-        """It agrees, but for a kink that a rounding has crossed; its ratio says nothing then."""
+        """It agrees, but for a kink that a rounding has crossed."""
         return self.verdict == "agree" and bool(self.cause)
+
+    @property
+    def measured(self) -> bool:
+        """Its ratio means something."""
+        return not self.across and self.verdict not in ("vacuous", "convention")
 
     def row(self, run: str, example: str, network: str, witness: str = "") -> Agreement:
         f = self.figures

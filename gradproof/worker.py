@@ -123,7 +123,7 @@ def _done(subject: Subject, folder: Path, run: str, task: Task, shrink: bool) ->
             ]
             agreement.add(rows)
             examples.add([about.example(run, example, task.source, judgement)])
-            ratios = (f.figures.worst_ratio for f in judgement.findings if not f.across)
+            ratios = (f.figures.worst_ratio for f in judgement.findings if f.measured)
             done.worst = max([done.worst, *(r for r in ratios if r > 0)])
     return done
 

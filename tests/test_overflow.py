@@ -1,0 +1,56 @@
+"""What is too large for its dtype on both sides may be lost in different ways; nothing else may."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="layers are judged against torch")
+
+from gradproof.cases import Case
+from manual.arithmetic import Divide
+from manual.linear import Linear
+from manual.net import Net, Step
+from tests.planted import break_gradient, case_of, judged
+
+
+def too_large(entry: float) -> Case:
+    """Σ dy x is greater than any float32."""
+    x = np.full((64, 1), 1e37)
+    case = case_of(Linear(), "float32", x=x, weight=np.full((1, 1), entry))
+    return replace(case, dy=(np.ones((64, 1), np.float32),))
+
+
+def verdicts(case: Case) -> dict[str, set[str]]:
+    findings = judged(case).findings
+    return {q: {f.verdict for f in findings if f.quantity == q} for q in ("x", "weight", "other")}
+
+
+def test_a_sum_that_overflows_otherwise(monkeypatch: Any) -> None:
+    break_gradient(monkeypatch, Linear, "weight", lambda g, saved, dy: g["weight"] * np.nan)
+    assert verdicts(too_large(0.5))["weight"] == {"vacuous"}
+
+
+def test_the_same_in_a_network(monkeypatch: Any) -> None:
+    break_gradient(monkeypatch, Linear, "weight", lambda g, saved, dy: g["weight"] * np.nan)
+    alone = too_large(0.5)
+    net = Net(("x", "weight"), (Step("h1", Linear(), ("x", "weight")),))
+    assert verdicts(replace(alone, layer=net))["weight"] == {"vacuous"}
+
+
+def test_a_number_in_its_place_is_wrong(monkeypatch: Any) -> None:
+    break_gradient(monkeypatch, Linear, "weight", lambda g, saved, dy: 0 * saved[1])
+    assert verdicts(too_large(0.5))["weight"] == {"disagree"}
+
+
+def test_what_is_infinite_by_itself_has_to_be(monkeypatch: Any) -> None:
+    """1 / 0 is so for any dy."""
+    case = case_of(Divide(), x=np.ones(3), other=np.array([0.0, 1.0, 2.0]))
+    assert "disagree" not in set().union(*verdicts(case).values())
+    break_gradient(
+        monkeypatch, Divide, "x", lambda g, saved, dy: np.where(np.isinf(g["x"]), np.nan, g["x"])
+    )
+    assert verdicts(case)["x"] == {"disagree"}
