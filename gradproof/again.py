@@ -186,12 +186,14 @@ def _sized(a: Array | None, r: np.random.Generator) -> Any:
     if a is None:
         return None
     size = np.abs(a).max(initial=0.0) if a.any() else 0.5
-    return np.asarray(np.where(a < 0, -1, 1) * min(size, 16.0) * r.uniform(0, 4, a.shape))
+    return np.asarray(np.where(a < 0, -1, 1) * min(size, 16.0) * r.uniform(0.2, 4, a.shape))
 
 
 def _turned(a: Array | None, r: np.random.Generator) -> Any:
-    """As `_sized`, three in four of the other sign."""
-    return None if a is None else np.asarray(_sized(a, r) * r.choice([-1, -1, -1, 1], a.shape))
+    """As `_sized`, most of the other sign."""
+    return (
+        None if a is None else np.asarray(_sized(a, r) * np.where(r.random(a.shape) < 0.9, -1, 1))
+    )
 
 
 def _later(a: Array | None, r: np.random.Generator) -> Any:

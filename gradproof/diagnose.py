@@ -68,18 +68,18 @@ def _not_finite(e: Evidence) -> str:
 
 def _dead(e: Evidence) -> str:
     """Nothing should get through; what does tells more than that it should not."""
-    return "" if e.reference.any() else otherwise(e) or cotangent(e) or formula(e)
+    return "" if e.reference.any() else otherwise(e) or cotangent(e) or places.regions(e)
 
 
 def _zero(e: Evidence) -> str:
     """One side is zero, wherever they differ."""
     said = _zero_here(e)
     elsewhere = (*e.elsewhere, *e.larger) if said else ()
-    return said if all(_zero_here(c) == said for c in elsewhere if c.over.any()) else ""
+    return said if all(_zero_here(c) == said or not c.reference.any() for c in elsewhere) else ""
 
 
 def _zero_here(e: Evidence) -> str:
-    if np.abs(e.manual).max() <= 1e-12 * np.abs(e.reference).max():
+    if e.over.any() and np.abs(e.manual).max() <= 1e-12 * np.abs(e.reference).max():
         return "all zero: no gradient gets through"
     if not e.reference.any():
         dy = next((n for n, d in e.cotangents.items() if np.array_equal(d, e.manual)), "")
@@ -95,7 +95,9 @@ def _multiple(e: Evidence) -> str:
 
 def _same_multiple(e: Evidence) -> str:
     """The same constant factor in every case."""
-    return _or_exchanged(e, terms.multiple(e))
+    said = terms.multiple(e)
+    where = places.regions(e) if said else ""
+    return f"{where}: {said}" if where else _or_exchanged(e, said)
 
 
 def _or_exchanged(e: Evidence, said: str) -> str:

@@ -8,7 +8,7 @@ from gradproof.evidence import Evidence
 from gradproof.factors import factor_between
 from gradproof.fill import Array
 
-FEW = 3
+FEW = 4
 """Entries on either side from which a value that parts them is no chance."""
 
 
@@ -24,16 +24,23 @@ def regions(e: Evidence) -> str:
     if e.finding.before or hasattr(e.case.layer, "steps"):
         return ""
     cases = (e, *e.others, *e.elsewhere)
-    over = np.concatenate([np.ravel(c.over) for c in cases])
-    if min(over.sum(), (~over).sum()) < FEW:
+    over, manual, reference = (
+        np.concatenate([np.ravel(getattr(c, side)) for c in cases])
+        for side in ("over", "manual", "reference")
+    )
+    well = ~over & (reference != 0)
+    if min(over.sum(), well.sum()) < FEW:
         return ""
-    for name, array in e.arrays.items():
+    how = "" if manual[over].any() else ": zero, and should not be"
+    how = how if reference[over].any() else ": should be zero"
+    for name, array in {**e.arrays, **e.cotangents}.items():
         if name.startswith("y") or array.shape != e.over.shape:
             continue
-        values = np.concatenate([np.ravel(c.arrays[name]) for c in cases])
-        side = _side(name, values[over], values[~over])
+        parts = [{**c.arrays, **c.cotangents}.get(name) for c in cases]
+        values = np.concatenate([np.ravel(part) for part in parts if part is not None])
+        side = _side(name, values[over], values[well]) if values.size == over.size else ""
         if side:
-            return f"only where {side}"
+            return f"only where {side}{how}"
     return ""
 
 

@@ -23,11 +23,10 @@ def special(e: Evidence) -> str:
     if not right_apart(e.subject, e.finding):
         return ""
     found = list(_what(e))
-    where = found[0] if len(found) == 1 else "at a kink, a tie or another special value"
-    if wrong_beside(e.subject, e.finding):
-        near = "" if "nearly" in where else " or near it"
-        return f"only {where}{near} (a mask, a clip or an eps that is too wide?)"
-    return f"only {where} (wrong mask?)"
+    several = " or ".join(found) if len(found) <= 2 else ""
+    where = several or "at a kink, a tie or another special value"
+    near = wrong_beside(e.subject, e.finding) and "nearly" not in where
+    return f"only {where}{' or near it' if near else ''} (wrong mask, clip or eps?)"
 
 
 def _what(e: Evidence) -> Iterator[str]:

@@ -62,7 +62,9 @@ def factor(e: Evidence, exact: float = EXACT) -> str:
 def term(e: Evidence) -> str:
     """What is left out of a sum, or has the wrong sign or factor in it."""
     manual, reference = _all(e)
-    terms = dict(_terms(e)) if manual.size else {}
+    if not manual.size or np.abs(reference).max() <= EXACT * np.abs(manual).max():
+        return ""  # beside nothing, anything is too much
+    terms = dict(_terms(e))
     for name, one in terms.items():
         weight = _constant(manual - reference, one)
         if weight is None:

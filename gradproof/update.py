@@ -13,7 +13,7 @@ import numpy as np
 from gradproof import terms
 from gradproof.evidence import Evidence
 
-_EXACT = 1e-5
+_EXACT = 1e-4
 """How far eps, beside a root, carries what would be constant, relative to it."""
 
 
@@ -25,6 +25,9 @@ def update(e: Evidence) -> str:
     ratio = terms.ratio(change, _EXACT)
     if ratio is None:
         said = terms.factor(_everywhere(change), _EXACT) or terms.factor(change, _EXACT)
+        for key in (n.removeprefix("new ") for n in e.arrays if n.startswith("new ")):
+            if said.startswith(f"as if {key} stood for new {key},"):
+                return f"wrong order: {key} as it is before its update, not after it"
         return said and f"in the change, {said}"
     if abs(ratio - 1) < 1e-3:
         return ""

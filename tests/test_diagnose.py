@@ -295,7 +295,7 @@ EYE = case_of(MatMul(), x=normal(1, 2), other=normal(2, 2, seed=1))
             case_of(Tanh(), x=np.zeros(1)),
             "x",
             lambda g, s, d: g["x"] * (s[0] != 0),
-            "only where x is 0 (wrong mask?)",
+            "only where x is 0 (wrong mask, clip or eps?)",
         ),
     ],
 )

@@ -70,7 +70,7 @@ def test_a_layer(monkeypatch: pytest.MonkeyPatch, case: Any, change: Any, cause:
 def test_a_tie_where_there_is_none() -> None:
     with next(bug for bug in bugs() if bug.name == "max-near-ties").planted():
         assert cause_of(case_of(Max(), x=np.array([1000.0, 999.9999]))) == (
-            "only where entries of x are nearly equal (a mask, a clip or an eps that is too wide?)"
+            "only where entries of x are nearly equal (wrong mask, clip or eps?)"
         )
 
 
