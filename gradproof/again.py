@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from gradproof.cases import Case
 from gradproof.clock import Clock
 from gradproof.fill import Array
 from gradproof.subject import Subject
@@ -65,16 +67,25 @@ def varied(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequen
     """The finding on the same array with other values of all options that are fractions."""
     for seed in range(VARIED):
         r = np.random.default_rng([finding.case.seed, seed])
-        layer = finding.case.layer
-        try:
-            other = replace(layer, **dict(_nearby(layer, r)))
-            case = replace(finding.case, layer=other)
-            found = _judged(subject, replace(finding, case=case), r, _moved)
-        except (ValueError, RuntimeError, IndexError, TypeError):  # no option that it has
-            continue
-        same = _same_array(finding, found)
-        if same is not None and same.failed and _finite(same):
-            yield same, [f for f in found if f is not same]
+        yield from _wrong(finding, partial(_with_options, subject, finding, r))
+
+
+def _with_options(subject: Subject, finding: Finding, r: Any) -> Sequence[Finding]:
+    layer = replace(finding.case.layer, **dict(_nearby(finding.case.layer, r)))
+    return _judged(subject, replace(finding, case=replace(finding.case, layer=layer)), r, _moved)
+
+
+def _wrong(
+    finding: Finding, judging: Callable[[], Sequence[Finding]]
+) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array in another case, if that can be judged and disagrees too."""
+    try:
+        found = judging()
+    except Exception:  # noqa: BLE001  (whatever a layer says of what it does not take)
+        return
+    same = _same_array(finding, found)
+    if same is not None and same.failed and _finite(same):
+        yield same, [f for f in found if f is not same]
 
 
 def _nearby(layer: Any, r: np.random.Generator) -> Iterator[tuple[str, Any]]:
@@ -92,8 +103,6 @@ def larger(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequen
 
     Nothing for an optimiser, which updates each entry by itself.
     """
-    from gradproof.judge import judge_layer
-
     case = finding.case
     if not hasattr(case.layer, "forward") or hasattr(case.layer, "steps"):
         return
@@ -101,13 +110,13 @@ def larger(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequen
         r = np.random.default_rng([case.seed, seed])
         arrays = {n: _grown(a, longer, r) for n, a in case.arrays.items()}
         grown = replace(case, arrays=arrays, dtype="float64", hazards=("normal",) * 3, dy=())
-        try:
-            found = judge_layer(subject, grown, Clock()).findings
-        except (ValueError, RuntimeError, IndexError):  # the layer wants those lengths
-            continue
-        same = _same_array(finding, found)
-        if same is not None and same.failed and _finite(same):
-            yield same, [f for f in found if f is not same]
+        yield from _wrong(finding, partial(_findings, subject, grown))
+
+
+def _findings(subject: Subject, case: Case) -> Sequence[Finding]:
+    from gradproof.judge import judge_layer
+
+    return judge_layer(subject, case, Clock()).findings
 
 
 def _longer(arrays: Mapping[str, Array | None]) -> Iterator[Mapping[int, int]]:

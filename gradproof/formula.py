@@ -19,6 +19,8 @@ Terms: TypeAlias = Callable[[Evidence], Iterator[tuple[str, Array]]]
 
 MOST = 64
 """Entries that are looked at; with so many equations no two terms are alike by chance."""
+LARGEST = 4096
+"""Entries of all cases together beyond which the terms would take too much memory."""
 FEW = 6
 """Wrong entries, all cases together, from which a formula is no chance."""
 FACTORS = 20
@@ -33,7 +35,8 @@ def formula(e: Evidence) -> str:
         return ""
     groups = ((*e.exact, *e.elsewhere), e.exact)
     for terms, cases in ((_sums, e.larger), *((_products, group) for group in groups)):
-        said = _explained(terms, cases) if cases else ""
+        small = 0 < sum(case.manual.size for case in cases) <= LARGEST
+        said = _explained(terms, cases) if small else ""
         if said:
             return said
     return ""
