@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from gradproof.cases import Case
 from gradproof.clock import Clock
 from gradproof.fill import Array
 from gradproof.subject import Subject
@@ -16,7 +18,9 @@ from gradproof.verdict import Finding
 Move: TypeAlias = Callable[[Array | None, np.random.Generator], Any]
 
 TIMES = 6
-"""Other cases that are tried; those that agree say nothing."""
+"""Other cases that are tried, of each sort."""
+VARIED = 2
+"""Other values of the options that are tried."""
 
 
 def again(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
@@ -35,6 +39,105 @@ def right_apart(subject: Subject, finding: Finding) -> bool:
     """Whether the array is right as soon as the inputs are moved off every kink and tie."""
     found = [_same_array(finding, case) for case in _cases(subject, finding, _off)]
     return any(found) and not any(f is not None and f.failed for f in found)
+
+
+def wrong_beside(subject: Subject, finding: Finding) -> bool:
+    """Whether the array is wrong beside the kink or tie as well."""
+    found = [_same_array(finding, case) for case in _cases(subject, finding, _barely)]
+    return any(found) and all(f is None or f.failed for f in found)
+
+
+def elsewhere(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array, right or wrong, where numbers are of other sizes and signs."""
+    for found in (*_cases(subject, finding, _sized), *_cases(subject, finding, _turned)):
+        same = _same_array(finding, found)
+        if same is not None and _finite(same):
+            yield same, [f for f in found if f is not same]
+
+
+def later(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array in an optimiser's next step; nothing for a layer."""
+    for found in _cases(subject, finding, _later) if finding.before else ():
+        same = _same_array(finding, found)
+        if same is not None and same.failed and _finite(same):
+            yield same, [f for f in found if f is not same]
+
+
+def varied(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array with other values of all options that are fractions."""
+    for seed in range(VARIED):
+        r = np.random.default_rng([finding.case.seed, seed])
+        yield from _wrong(finding, partial(_with_options, subject, finding, r))
+
+
+def _with_options(subject: Subject, finding: Finding, r: Any) -> Sequence[Finding]:
+    layer = replace(finding.case.layer, **dict(_nearby(finding.case.layer, r)))
+    return _judged(subject, replace(finding, case=replace(finding.case, layer=layer)), r, _moved)
+
+
+def _wrong(
+    finding: Finding, judging: Callable[[], Sequence[Finding]]
+) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array in another case, if that can be judged and disagrees too."""
+    try:
+        found = judging()
+    except Exception:  # noqa: BLE001  (whatever a layer says of what it does not take)
+        return
+    same = _same_array(finding, found)
+    if same is not None and same.failed and _finite(same):
+        yield same, [f for f in found if f is not same]
+
+
+def _nearby(layer: Any, r: np.random.Generator) -> Iterator[tuple[str, Any]]:
+    """Options with fractions, each of them less by a share of its own."""
+    for field in fields(layer) if is_dataclass(layer) else ():
+        value = getattr(layer, field.name)
+        if isinstance(value, float) and field.init:
+            yield field.name, value * r.uniform(0.8, 0.98)
+        elif isinstance(value, tuple) and any(isinstance(v, float) for v in value):
+            yield field.name, tuple(v * r.uniform(0.8, 0.98) for v in value)
+
+
+def larger(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array where axes are longer and it disagrees as well.
+
+    Nothing for an optimiser, which updates each entry by itself.
+    """
+    case = finding.case
+    if not hasattr(case.layer, "forward") or hasattr(case.layer, "steps"):
+        return
+    for seed, longer in enumerate(_longer(case.arrays)):
+        r = np.random.default_rng([case.seed, seed])
+        arrays = {n: _grown(a, longer, r) for n, a in case.arrays.items()}
+        grown = replace(case, arrays=arrays, dtype="float64", hazards=("normal",) * 3, dy=())
+        yield from _wrong(finding, partial(_findings, subject, grown))
+
+
+def _findings(subject: Subject, case: Case) -> Sequence[Finding]:
+    from gradproof.judge import judge_layer
+
+    return judge_layer(subject, case, Clock()).findings
+
+
+def _longer(arrays: Mapping[str, Array | None]) -> Iterator[Mapping[int, int]]:
+    """Other lengths for all axes, or for those of one length alone; equal ones stay equal."""
+    lengths = sorted({n for a in arrays.values() if a is not None for n in a.shape if n})
+    if lengths:
+        yield {n: n + 2 for n in lengths}
+        yield from ({n: n + 2 + k} for n in lengths for k in range(2))
+
+
+def _grown(a: Array | None, longer: Mapping[int, int], r: np.random.Generator) -> Any:
+    """An array of the same sort of numbers with other lengths."""
+    if a is None or not a.size:
+        return a
+    drawn = r.choice(a.ravel(), tuple(longer.get(n, n) for n in a.shape))
+    return _moved(drawn, r) if a.dtype.kind == "f" else np.asarray(drawn, dtype=a.dtype)
+
+
+def _finite(finding: Finding) -> bool:
+    c = finding.comparison
+    return c is not None and bool(np.isfinite(c.manual).all() and np.isfinite(c.reference).all())
 
 
 def _same_array(finding: Finding, found: Sequence[Finding]) -> Finding | None:
@@ -57,7 +160,7 @@ def _judged(
     subject: Subject, finding: Finding, r: np.random.Generator, move: Move
 ) -> Sequence[Finding]:
     from gradproof.judge import judge_layer
-    from gradproof.steps import apart, judge_step
+    from gradproof.steps import ReferenceStep, apart, as_arrays, judge_step
 
     case = replace(finding.case, dtype="float64")
     moves = ("real", "param")
@@ -65,11 +168,16 @@ def _judged(
     if hasattr(case.layer, "forward"):
         dy = tuple(None if d is None else np.asarray(r.standard_normal(d.shape)) for d in case.dy)
         return judge_layer(subject, replace(case, arrays=arrays, dy=dy), Clock()).findings
-    before = {n: a if _counts(n, a) else _moved(a, r) for n, a in finding.before.items()}
+    before = {
+        n: a if _counts(n, a) else (move if n.endswith(".grad") else _moved)(a, r)
+        for n, a in finding.before.items()
+    }
     grads, state = apart(before)
-    return judge_step(subject, finding.layer, replace(case, arrays=arrays), grads, state, Clock())[
-        0
-    ]
+    if move is _later:
+        arrays, state = as_arrays(ReferenceStep(subject, case.layer, arrays, grads, state)())
+        grads = {n: _turned(g, r) for n, g in grads.items()}
+    here = replace(case, arrays=arrays)
+    return judge_step(subject, finding.layer, here, grads, state, Clock())[0]
 
 
 def _counts(name: str, a: Array) -> bool:
@@ -82,12 +190,40 @@ def _moved(a: Array | None, r: np.random.Generator) -> Any:
     return None if a is None else np.asarray(_wide(a) * r.uniform(0.5, 1, a.shape))
 
 
+def _sized(a: Array | None, r: np.random.Generator) -> Any:
+    """Of other sizes, each entry for itself: up to four times the largest, or 2."""
+    if a is None:
+        return None
+    size = np.abs(a).max(initial=0.0) if a.any() else 0.5
+    return np.asarray(np.where(a < 0, -1, 1) * min(size, 16.0) * r.uniform(0.2, 4, a.shape))
+
+
+def _turned(a: Array | None, r: np.random.Generator) -> Any:
+    """As `_sized`, most of the other sign."""
+    return (
+        None if a is None else np.asarray(_sized(a, r) * np.where(r.random(a.shape) < 0.9, -1, 1))
+    )
+
+
+def _later(a: Array | None, r: np.random.Generator) -> Any:
+    """As `_turned`; a step is taken as well."""
+    return _turned(a, r)
+
+
 def _off(a: Array | None, r: np.random.Generator) -> Any:
     """Up by another share of the largest for each entry, and all of them nearer to 0."""
     if a is None:
         return None
     size = np.abs(a).max(initial=0.0) or 1.0
     return np.asarray(0.98 * _wide(a) + 0.01 * size * r.uniform(0.2, 1, a.shape))
+
+
+def _barely(a: Array | None, r: np.random.Generator) -> Any:
+    """Up by another tiny share of the largest for each entry."""
+    if a is None:
+        return None
+    size = np.abs(a).max(initial=0.0) or 1.0
+    return np.asarray(_wide(a) + 1e-10 * size * r.uniform(0.2, 1, a.shape))
 
 
 def _wide(a: Any) -> Any:

@@ -13,12 +13,16 @@ from typing import TypeAlias
 import numpy as np
 
 from gradproof import places, terms
-from gradproof.again import right_apart
+from gradproof.cotangents import cotangent
 from gradproof.evidence import Evidence, evidence
 from gradproof.factors import factor_between
 from gradproof.fill import Array
-from gradproof.otherwise import otherwise
+from gradproof.formula import formula
+from gradproof.order import reordered
+from gradproof.otherwise import exchanged, otherwise
+from gradproof.special import special
 from gradproof.subject import Subject
+from gradproof.update import update
 from gradproof.verdict import Finding
 
 
@@ -58,11 +62,24 @@ def _not_finite(e: Evidence) -> str:
         count = int((test(e.manual) & np.isfinite(e.reference)).sum())
         if count:
             return f"{what} where PyTorch has numbers ({count} of {e.manual.size} entries)"
-    return ""
+    count = int((np.isfinite(e.manual) & np.isnan(e.reference)).sum())
+    return f"a number where PyTorch has none ({count} of {e.manual.size} entries)" if count else ""
+
+
+def _dead(e: Evidence) -> str:
+    """Nothing should get through; what does tells more than that it should not."""
+    return "" if e.reference.any() else otherwise(e) or cotangent(e) or places.regions(e)
 
 
 def _zero(e: Evidence) -> str:
-    if np.abs(e.manual).max() <= 1e-12 * np.abs(e.reference).max():
+    """One side is zero, wherever they differ."""
+    said = _zero_here(e)
+    elsewhere = (*e.elsewhere, *e.larger) if said else ()
+    return said if all(_zero_here(c) == said or not c.reference.any() for c in elsewhere) else ""
+
+
+def _zero_here(e: Evidence) -> str:
+    if e.over.any() and np.abs(e.manual).max() <= 1e-12 * np.abs(e.reference).max():
         return "all zero: no gradient gets through"
     if not e.reference.any():
         dy = next((n for n, d in e.cotangents.items() if np.array_equal(d, e.manual)), "")
@@ -78,23 +95,14 @@ def _multiple(e: Evidence) -> str:
 
 def _same_multiple(e: Evidence) -> str:
     """The same constant factor in every case."""
-    return _or_exchanged(e, terms.multiple(e))
+    said = terms.multiple(e)
+    where = places.regions(e) if said else ""
+    return f"{where}: {said}" if where else _or_exchanged(e, said)
 
 
 def _or_exchanged(e: Evidence, said: str) -> str:
     other = _other_argument(e) if said == "sign" else ""
     return f"{said}, or {other}" if other else said
-
-
-def _transposed(e: Evidence) -> str:
-    for a, b in itertools.combinations(range(e.reference.ndim), 2):
-        turned = np.swapaxes(e.reference, a, b)
-        if turned.shape == e.manual.shape and e.fits(turned, np.swapaxes(e.bound, a, b)):
-            return "transposed" if e.reference.ndim == 2 else f"axes {a} and {b} are swapped"
-    for axis in range(e.reference.ndim):
-        if e.fits(np.flip(e.reference, axis), np.flip(e.bound, axis)):
-            return f"reversed along axis {axis}"
-    return ""
 
 
 def _other_argument(e: Evidence) -> str:
@@ -192,6 +200,14 @@ def _missing_term(e: Evidence) -> str:
     return ""
 
 
+def _next_step(e: Evidence) -> str:
+    """What an optimiser without a state shows only in its next step."""
+    if e.later is None or any(not n.endswith(".grad") for n in e.finding.before):
+        return ""
+    rules = (otherwise, update, terms.factor, terms.term)
+    return next(filter(None, (rule(e.later) for rule in rules)), "")
+
+
 def _small(e: Evidence) -> str:
     """Nearly right everywhere that it is wrong."""
     with np.errstate(all="ignore"):
@@ -210,21 +226,12 @@ def _unknown(e: Evidence) -> str:
     return "not recognised" + (f" (cosine {cosine:.3g})" if m.size > 1 else "")
 
 
-def _special(e: Evidence) -> str:
-    """All wrong, and right as soon as the inputs are others."""
-    if not e.over.all() or hasattr(e.case.layer, "steps") or e.finding.before:
-        return ""
-    right = right_apart(e.subject, e.finding)
-    return "only at a kink, a tie or another special value (wrong mask?)" if right else ""
-
-
 Rule: TypeAlias = Callable[[Evidence], str]
 
 EXACT: tuple[Rule, ...] = (
     _multiple,
-    _transposed,
+    reordered,
     _other_argument,
-    otherwise,
     _missing_factor,
     _missing_term,
 )
@@ -233,20 +240,28 @@ EXACT: tuple[Rule, ...] = (
 RULES: tuple[Rule, ...] = (
     _not_finite,
     _wiring,
-    _special,
+    special,
+    exchanged,
+    _dead,
     _zero,
     _same_multiple,
     _multiple,
-    _transposed,
+    reordered,
     _other_argument,
     otherwise,
-    places.values,
-    _missing_factor,
     _sums,
+    cotangent,
+    places.values,
+    places.regions,
+    update,
+    _missing_factor,
     places.explained,
     terms.factor,
     terms.term,
     _missing_term,
+    formula,
+    _next_step,
+    _zero_here,
     _small,
     places.indices,
     _unknown,

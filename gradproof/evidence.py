@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradproof.again import again
+from gradproof.again import again, elsewhere, larger, later, varied
 from gradproof.cases import Case
 from gradproof.fill import Array
 from gradproof.subject import Subject
@@ -44,6 +44,32 @@ class Evidence:
     other_gradients: dict[str, Array]
     finding: Finding
     others: tuple[Evidence, ...] = ()
+
+    @property
+    def exact(self) -> tuple[Evidence, ...]:
+        """This one and the others, as far as they are in float64."""
+        return tuple(e for e in (self, *self.others) if e.case.dtype == "float64" or e is not self)
+
+    @cached_property
+    def elsewhere(self) -> tuple[Evidence, ...]:
+        """The same at numbers of other sizes and signs, whether it is right there or wrong."""
+        return tuple(_evidence(self.subject, *m) for m in elsewhere(self.subject, self.finding))
+
+    @cached_property
+    def larger(self) -> tuple[Evidence, ...]:
+        """The same on longer axes, where it disagrees as well."""
+        return tuple(_evidence(self.subject, *m) for m in larger(self.subject, self.finding))
+
+    @cached_property
+    def varied(self) -> tuple[Evidence, ...]:
+        """The same with other options, where it disagrees as well."""
+        return tuple(_evidence(self.subject, *m) for m in varied(self.subject, self.finding))
+
+    @cached_property
+    def later(self) -> Evidence | None:
+        """The same in an optimiser's next step, if it is wrong there: it has more of a state."""
+        found = [_evidence(self.subject, *m) for m in later(self.subject, self.finding)]
+        return replace(found[0], others=tuple(found[1:])) if found else None
 
     def fits(self, made: Array, bound: Array | None = None, against: Array | None = None) -> bool:
         """Whether `made` is the manual array (or `against`) but for rounding."""
@@ -101,27 +127,36 @@ class Evidence:
 
         return self._gradient(function, self.case.arrays)
 
-    def _gradient(self, function: Any, arrays: Mapping[str, Array | None]) -> Array:
+    def _gradient(
+        self, function: Any, arrays: Mapping[str, Array | None], dy: Sequence[Array | None] = ()
+    ) -> Array:
         """PyTorch's gradient of the quantity, in float64; zero where there is none."""
         from gradproof.oracle import Oracle
 
         oracle = Oracle(function, list(arrays.values()), self.case.smooth)
-        oracle.set_dy(self.case.dy)
+        oracle.set_dy(tuple(dy) or self.case.dy)
         names = [n for n, s in zip(arrays, self.case.smooth, strict=True) if s]
         found = dict(zip(names, oracle.gradients(), strict=True))[self.quantity]
         return np.zeros(self.reference.shape) if found is None else _wide(found)
 
-    def expected(self, layer: Any, arrays: Mapping[str, Array | None]) -> Array | None:
-        """PyTorch's gradient or update with another layer or arrays; None where it has none."""
+    def expected(
+        self,
+        layer: Any,
+        arrays: Mapping[str, Array | None],
+        before: Mapping[str, Array] | None = None,
+        dy: Sequence[Array | None] = (),
+    ) -> Array | None:
+        """PyTorch's gradient or update with another layer, arrays, state or dy; None without."""
         case = replace(self.case, layer=layer, arrays=arrays)
         try:
             if self.finding.before:
                 from gradproof.steps import step_of
 
-                return _wide(step_of(self.subject, case, self.finding.before)[self.quantity])
+                given = self.finding.before if before is None else before
+                return _wide(step_of(self.subject, case, given)[self.quantity])
             if self.quantity not in case.arrays:
                 return None
-            return self._gradient(lambda *tensors: self.subject.twin(layer, *tensors), arrays)
+            return self._gradient(lambda *tensors: self.subject.twin(layer, *tensors), arrays, dy)
         except (ValueError, RuntimeError, IndexError, KeyError, TypeError):
             return None  # it does not fit, or there is no such thing
 
@@ -152,6 +187,7 @@ def _evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -
         owner = finding.quantity.partition(".")[0]
         belong = {n.removeprefix(f"{owner}."): a for n, a in finding.before.items()}
         arrays = {"param": arrays[owner]} | {n: a for n, a in belong.items() if "." not in n}
+        arrays |= _after(owner, siblings)
     for f in siblings:
         if f.quantity == "y" and f.comparison is not None:
             arrays["y"] = f.comparison.reference
@@ -165,14 +201,21 @@ def _evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -
         manual=_wide(c.manual),
         reference=_wide(c.reference),
         bound=_wide(c.bound),
-        error=_wide(c.error),
-        over=np.asarray(c.error > c.bound),
+        error=np.zeros(c.reference.shape) if c.exact else _wide(c.error),
+        over=np.zeros(c.reference.shape, bool) if c.exact else np.asarray(c.error > c.bound),
         arrays={n: _wide(a) for n, a in arrays.items() if a.dtype.kind == "f"},
         indices={n: a for n, a in arrays.items() if a.dtype.kind == "i"},
         cotangents={n: _wide(d) for n, d in cotangents.items()},
         other_gradients={n: _wide(g) for n, g in others.items() if n in case.arrays},
         finding=finding,
     )
+
+
+def _after(owner: str, siblings: Sequence[Finding]) -> dict[str, Array]:
+    """The state of a parameter after the step."""
+    found = [f for f in siblings if f.quantity.startswith(f"{owner}.") and f.comparison]
+    made = {f.quantity.partition(".")[2]: f.comparison.reference for f in found if f.comparison}
+    return {f"new {key}": a for key, a in made.items() if key != "step"}
 
 
 def _wide(a: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -43,6 +43,19 @@ def _slack(bound: Array, factor: float) -> Array:
 
 def _names(e: Evidence, factor: float, tolerance: float) -> str:
     """What in the case has that value or its inverse: an option, or a length that a mean uses."""
+    for name in _named(e, factor, tolerance):
+        if all(name in _named(c, by, 1e-9 * by) for c, by in _elsewhere((*e.larger, *e.varied))):
+            return f" ({name})"
+    most = max((a.size for a in (*e.arrays.values(), *e.indices.values())), default=1)
+    counts = Fraction(factor).limit_denominator(max(most, 1))
+    near = abs(factor - float(counts)) <= min(tolerance, 1e-9)
+    near = near and all(abs(by - factor) > 1e-9 * by for _, by in _elsewhere(e.larger))
+    if near and min(counts.numerator, counts.denominator) > 1 and counts.numerator <= most:
+        return f" ({counts}: a mean over another number of entries?)"
+    return ""
+
+
+def _named(e: Evidence, factor: float, tolerance: float) -> list[str]:
     found: list[str] = []
     for value, name, count in _numbers(e):
         if value in {0, 1}:
@@ -51,14 +64,16 @@ def _names(e: Evidence, factor: float, tolerance: float) -> str:
             found.append(name + (": a mean is missing?" if count else ""))
         elif abs(factor - 1 / value) <= tolerance:
             found.append(f"1 / {name}" + (": averaged twice?" if count else ""))
-    if found:
-        return f" ({found[0]})"
-    most = max((a.size for a in (*e.arrays.values(), *e.indices.values())), default=1)
-    counts = Fraction(factor).limit_denominator(max(most, 1))
-    near = abs(factor - float(counts)) <= min(tolerance, 1e-9)
-    if near and min(counts.numerator, counts.denominator) > 1 and counts.numerator <= most:
-        return f" ({counts}: a mean over another number of entries?)"
-    return ""
+    return found
+
+
+def _elsewhere(cases: Sequence[Evidence]) -> Iterator[tuple[Evidence, float]]:
+    """The factor in other cases, as far as the wrong entries have one there."""
+    for c in cases:
+        telling = c.over & (np.abs(c.reference) > 1e6 * c.bound)
+        factors = np.abs(c.manual[telling] / c.reference[telling])
+        if factors.size and np.ptp(factors) <= 1e-10 * factors.max():
+            yield c, float(factors.flat[0])
 
 
 def _numbers(e: Evidence) -> Iterator[tuple[float, str, bool]]:
@@ -66,9 +81,20 @@ def _numbers(e: Evidence) -> Iterator[tuple[float, str, bool]]:
     if dataclasses.is_dataclass(e.case.layer):
         for field in dataclasses.fields(e.case.layer):
             value = getattr(e.case.layer, field.name)
-            if isinstance(value, float):
-                yield abs(value), field.name, False
-                yield abs(1 - value), f"(1 − {field.name})", False
+            several = isinstance(value, tuple)
+            for i, one in enumerate(value if several else (value,)):
+                if isinstance(one, float):
+                    name = f"{field.name}[{i}]" if several else field.name
+                    yield abs(one), name, False
+                    yield abs(1 - one), f"(1 − {name})", False
+                    if 0 < one < 1:
+                        yield one / (1 - one), f"{name} / (1 − {name}): exchanged?", False
+            if several and len(value) == 2 and all(value):
+                yield (
+                    abs(value[0] / value[1]),
+                    f"{field.name}[0] / {field.name}[1]: swapped?",
+                    False,
+                )
     for name, array in e.arrays.items():
         if array.ndim > 2:
             yield array.size / max(array.shape[-1], 1), f"the number of rows of {name}", True
@@ -82,3 +108,8 @@ def _numbers(e: Evidence) -> Iterator[tuple[float, str, bool]]:
             yield abs(float(array.mean())), f"the mean of {name}", True
         if array.ndim > 1:
             yield array.size / max(len(array), 1), f"the number of entries of {name}[0]", True
+    for index, places in e.indices.items():
+        for name, array in e.arrays.items():
+            if array.ndim == 1 and e.case.kinds.get(name) == "buffer":
+                known = places[(places >= 0) & (places < len(array))]
+                yield abs(float(array[known].sum())), f"the sum of {name}[{index}]", True

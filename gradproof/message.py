@@ -118,16 +118,23 @@ def _numbers(finding: Finding) -> list[str]:
 
 def _values(finding: Finding) -> list[str]:
     """All the numbers of a case, where they are so few that the gradient can be worked out."""
-    case, both = finding.case, finding.comparison
-    if not hasattr(case.layer, "forward"):
-        return []
-    cotangents = {f"dy{i or ''}": d for i, d in enumerate(case.dy)}
-    numbers = {n: a for n, a in {**case.arrays, **cotangents}.items() if a is not None}
+    numbers, both = _given(finding), finding.comparison
     if both is not None:
         numbers |= {"manual": both.manual, _theirs(finding): both.reference}
-    if sum(a.size for a in numbers.values()) > _BY_HAND:
+    if not numbers or sum(a.size for a in numbers.values()) > _BY_HAND:
         return []
     return _line("values", *(f"{n} {_written(a)}" for n, a in numbers.items()))
+
+
+def _given(finding: Finding) -> dict[str, Array]:
+    """The arrays of a layer and its cotangents; of an update, all that belongs to the parameter."""
+    case = finding.case
+    if hasattr(case.layer, "forward"):
+        cotangents = {f"dy{i or ''}": d for i, d in enumerate(case.dy)}
+        return {n: a for n, a in {**case.arrays, **cotangents}.items() if a is not None}
+    owner = finding.quantity.partition(".")[0]
+    given = {n: a for n, a in {**case.arrays, **finding.before}.items() if a is not None}
+    return {n: np.asarray(a) for n, a in given.items() if n.partition(".")[0] == owner}
 
 
 def _written(array: Array) -> str:

@@ -8,12 +8,53 @@ from gradproof.evidence import Evidence
 from gradproof.factors import factor_between
 from gradproof.fill import Array
 
+FEW = 4
+"""Entries on either side from which a value that parts them is no chance."""
+
 
 def values(e: Evidence) -> str:
     """Wrong exactly where an argument has certain values."""
     right = ~e.over & (np.abs(e.reference) > e.bound)
     place = _at_values(e, right) if right.any() else ""
     return place and place + _how(e)
+
+
+def regions(e: Evidence) -> str:
+    """Wrong exactly where an argument is on one side of a value, over cases with other numbers."""
+    if e.finding.before or hasattr(e.case.layer, "steps"):
+        return ""
+    cases = (e, *e.others, *e.elsewhere)
+    over, manual, reference = (
+        np.concatenate([np.ravel(getattr(c, side)) for c in cases])
+        for side in ("over", "manual", "reference")
+    )
+    well = ~over & (reference != 0)
+    if min(over.sum(), well.sum()) < FEW:
+        return ""
+    how = "" if manual[over].any() else ": zero, and should not be"
+    how = how if reference[over].any() else ": should be zero"
+    for name, array in {**e.arrays, **e.cotangents}.items():
+        if name.startswith("y") or array.shape != e.over.shape:
+            continue
+        parts = [{**c.arrays, **c.cotangents}.get(name) for c in cases]
+        values = np.concatenate([np.ravel(part) for part in parts if part is not None])
+        side = _side(name, values[over], values[well]) if values.size == over.size else ""
+        if side:
+            return f"only where {side}{how}"
+    return ""
+
+
+def _side(name: str, wrong: Array, well: Array) -> str:
+    for told, (w, r) in ((name, (wrong, well)), (f"|{name}|", (np.abs(wrong), np.abs(well)))):
+        low, high = w.min(), w.max()
+        if high <= r.min() or low >= r.max():
+            if told == name and (low >= 0 >= r.max() or high <= 0 <= r.min()):
+                return f"{name} is {'positive' if low >= 0 else 'negative'}"
+            return f"{told} > {r.max():.3g}" if low >= r.max() else f"{told} < {r.min():.3g}"
+    inside = (well > wrong.min()) & (well < wrong.max())
+    if not inside.any():
+        return f"{wrong.min():.3g} ≤ {name} ≤ {wrong.max():.3g}"
+    return ""
 
 
 def indices(e: Evidence) -> str:

@@ -26,35 +26,45 @@ EXACT = 1e-9
 
 def multiple(e: Evidence) -> str:
     """The same factor everywhere, in every case."""
-    manual, reference = _all(e)
-    ratio = _constant(manual, reference)
-    if ratio is None or abs(ratio - 1) < 1e-2:
+    by = ratio(e)
+    if by is None or abs(by - 1) < 1e-2:
         return ""
     said = factor_between(e, e.manual, e.reference, e.bound)
-    return said or (f"sign and factor {-ratio:.4g}" if ratio < 0 else f"factor {ratio:.4g}")
+    return said or (f"sign and factor {-by:.4g}" if by < 0 else f"factor {by:.4g}")
 
 
-def factor(e: Evidence) -> str:
-    """What is left out of a product, or is in it too often."""
+def ratio(e: Evidence, exact: float = EXACT) -> float | None:
+    """That factor, if there is one."""
+    return _constant(*_all(e), exact)
+
+
+def factor(e: Evidence, exact: float = EXACT) -> str:
+    """What is left out of a product, or is in it too often, or stands for another factor."""
     manual, reference = _all(e)
     if not manual.size:
         return ""
     numbers = dict(_derived(_together(e, "arrays"))) | _together(e, "cotangents")
-    for (name, a), (other, b) in itertools.product(numbers.items(), {"": 1.0, **numbers}.items()):
+    nothing = ("", np.ones(manual.size))
+    pairs = itertools.permutations(numbers.items(), 2)
+    for (name, a), (other, b) in (*((one, nothing) for one in numbers.items()), *pairs):
+        told = f"{name} {other}".strip()
         with np.errstate(all="ignore"):
-            quotient = [] if name == other else [(a / b, f"{name} / {other}")]
-            for made, told in ((a * b, f"{name} {other}"), *quotient):
-                if _constant(manual * made, reference) is not None:
-                    return f"the factor {told.removesuffix(' / ').strip()} is missing"
-                if _constant(manual, reference * made) is not None:
-                    return f"one factor {told.removesuffix(' / ').strip()} too many"
+            if _constant(manual * (a * b), reference, exact) is not None:
+                return f"the factor {told} is missing"
+            if _constant(manual, reference * (a * b), exact) is not None:
+                return f"one factor {told} too many"
+            same = not other or _constant(np.abs(a), np.abs(b), exact) is not None
+            if not same and _constant(manual * a, reference * b, exact) is not None:
+                return f"as if {other} stood for {name}, but for a constant factor"
     return ""
 
 
 def term(e: Evidence) -> str:
     """What is left out of a sum, or has the wrong sign or factor in it."""
     manual, reference = _all(e)
-    terms = dict(_terms(e)) if manual.size else {}
+    if not manual.size or np.abs(reference).max() <= EXACT * np.abs(manual).max():
+        return ""  # beside nothing, anything is too much
+    terms = dict(_terms(e))
     for name, one in terms.items():
         weight = _constant(manual - reference, one)
         if weight is None:
@@ -89,30 +99,30 @@ def _weight(target: Array, one: Array, other: Array) -> float | None:
 
 def _all(e: Evidence) -> tuple[Array, Array]:
     """Manual and reference, of all cases one after the other; () where they are too few."""
-    cases = (e, *e.others)
+    cases = e.exact
+    if sum(np.count_nonzero(c.over) for c in cases) < ENOUGH:
+        return np.zeros(0), np.zeros(0)
     manual, reference = (
         np.concatenate([np.ravel(getattr(c, side)) for c in cases])
         for side in ("manual", "reference")
     )
-    if np.count_nonzero(np.concatenate([np.ravel(c.over) for c in cases])) < ENOUGH:
-        return manual[:0], reference[:0]
     return manual, reference
 
 
-def _constant(made: Array, of: Array) -> float | None:
+def _constant(made: Array, of: Array, exact: float = EXACT) -> float | None:
     """By which number `made` is a multiple of `of`; None if it is not, or that is 0."""
     if made.size < ENOUGH or not (np.isfinite(made).all() and np.isfinite(of).all()):
         return None
     length = float(of @ of)
-    ratio = float(made @ of) / length if length > 0 else 0.0
-    if ratio == 0 or np.count_nonzero(of) < ENOUGH:
+    by = float(made @ of) / length if length > 0 else 0.0
+    if by == 0 or np.count_nonzero(of) < ENOUGH:
         return None
-    return ratio if np.abs(made - ratio * of).max() <= EXACT * np.abs(made).max() else None
+    return by if np.abs(made - by * of).max() <= exact * np.abs(made).max() else None
 
 
 def _together(e: Evidence, which: str) -> dict[str, Array]:
     """The arrays or cotangents that go with the quantity entry by entry, over all cases."""
-    cases = (e, *e.others)
+    cases = e.exact
     found: dict[str, Array] = {}
     for name in getattr(e, which):
         try:
@@ -129,6 +139,7 @@ def _derived(numbers: Named) -> Iterator[tuple[str, Array]]:
     for name, a in numbers.items():
         yield f"(1 − {name})", 1 - a
         yield f"(1 + {name})", 1 + a
+        yield f"|{name}|", np.abs(a)
         with np.errstate(all="ignore"):
             yield f"√{name}", np.sqrt(a)
             yield f"exp {name}", np.exp(a)
@@ -137,7 +148,7 @@ def _derived(numbers: Named) -> Iterator[tuple[str, Array]]:
 def _terms(e: Evidence) -> Iterator[tuple[str, Array]]:
     """Products of up to two arrays; in a layer's gradient, times dy."""
     numbers = _together(e, "arrays")
-    start = {"": np.ones(sum(c.manual.size for c in (e, *e.others)))}
+    start = {"": np.ones(sum(c.manual.size for c in e.exact))}
     if e.cotangents and e.quantity in e.case.arrays:
         start = _together(e, "cotangents")
     for name, a in start.items():

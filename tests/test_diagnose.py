@@ -31,6 +31,7 @@ BROADCAST = case_of(Multiply(), x=normal(4, 3), other=normal(3))
 SOFTMAX = case_of(Softmax(dim=1), x=normal(4, 5))
 EVEN = case_of(Tanh(), x=normal(4, 5))
 HUBER = case_of(HuberLoss(delta=0.7), x=3 * normal(4, 5), target=normal(4, 5, seed=1))
+SMALL = case_of(HuberLoss(delta=0.7), x=np.array([3.0]), target=np.array([0.5]))
 MSE = case_of(MSELoss(), x=normal(4, 6), target=normal(4, 6, seed=1))
 KINKED = np.array([[0.0, 1.5, -2.0], [3.0, 0.0, -0.5]])
 SIGNS = case_of(LeakyReLU(negative_slope=0.3), x=normal(4, 5))
@@ -70,7 +71,7 @@ def at(g: Array, index: Any, value: float) -> Array:
         (
             MSE,
             "x",
-            lambda g, s, d: 24 * g["x"],
+            lambda g, s, d: g["x"].size * g["x"],
             "factor 24 (the number of entries of x: a mean is missing?)",
         ),
         (LINEAR, "x", lambda g, s, d: 0 * g["x"], "all zero: no gradient gets through"),
@@ -159,7 +160,7 @@ def at(g: Array, index: Any, value: float) -> Array:
             HUBER,
             "x",
             lambda g, s, d: g["x"] / 0.7,
-            "factor 1.429 (1 / delta)",
+            "factor 1.429",  # of another delta as well, so that it is not 1 / delta
         ),
         (
             EVEN,
@@ -174,6 +175,19 @@ def test_the_mistake_is_named(
 ) -> None:
     break_gradient(monkeypatch, type(case.layer), name, change)
     assert cause_of(case) == cause
+
+
+@pytest.mark.parametrize("case", [HUBER, SMALL])
+def test_the_option_is_named_that_a_factor_stems_from(
+    monkeypatch: pytest.MonkeyPatch, case: Case
+) -> None:
+    right = HuberLoss.backward
+
+    def backward(self: HuberLoss, saved: Any, dy: Any) -> Any:
+        return {name: g / self.delta for name, g in right(self, saved, dy).items()}
+
+    monkeypatch.setattr(HuberLoss, "backward", backward)
+    assert cause_of(case) == "factor 1.429 (1 / delta)"
 
 
 def test_in_float32_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +278,6 @@ def test_a_repeated_index_is_told() -> None:
 
 ONE = case_of(Tanh(), x=np.array([0.7]))
 PAIR = case_of(MSELoss(reduction="sum"), x=normal(2), target=normal(2, seed=1))
-SMALL = case_of(HuberLoss(delta=0.7), x=np.array([3.0]), target=np.array([0.5]))
 EYE = case_of(MatMul(), x=normal(1, 2), other=normal(2, 2, seed=1))
 
 
@@ -276,13 +289,13 @@ EYE = case_of(MatMul(), x=normal(1, 2), other=normal(2, 2, seed=1))
         (ONE, "x", lambda g, s, d: g["x"] - 0.5 * d, "factor 0.5 of the term proportional to dy"),
         (ONE, "x", lambda g, s, d: g["x"] + np.sin(7 * d), "not recognised"),
         (PAIR, "x", lambda g, s, d: -g["x"], "sign, or the gradient of target: swapped arguments"),
-        (SMALL, "x", lambda g, s, d: g["x"] / 0.7, "factor 1.429 (1 / delta)"),
+        (SMALL, "x", lambda g, s, d: g["x"] / 0.7, "factor 1.429"),
         (EYE, "x", lambda g, s, d: d @ s[1], "as if other were transposed"),
         (
             case_of(Tanh(), x=np.zeros(1)),
             "x",
             lambda g, s, d: g["x"] * (s[0] != 0),
-            "only at a kink, a tie or another special value (wrong mask?)",
+            "only where x is 0 (wrong mask, clip or eps?)",
         ),
     ],
 )
