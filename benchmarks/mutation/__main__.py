@@ -12,6 +12,15 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+try:
+    from benchmarks.mutation import output
+    from benchmarks.mutation.mutated import Mutant, copy
+except ImportError as error:
+    sys.exit(f"mutation: {error}; `make mutation` sets up what it needs")
+
+from gradproof.environment import commit, environment
+from gradproof.whole import write_json
+
 ROOT = Path(__file__).parents[2]
 
 # They read the repository itself, need a browser or time something: none of them tests the judge.
@@ -40,35 +49,19 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if min(options.mutants, options.jobs) < 1 or options.seed < 0:
         parser.error("--mutants and --jobs are numbers from 1 up, --seed one from 0 up")
+    folder = options.folder.resolve()
     try:
-        from benchmarks.mutation import output
-        from benchmarks.mutation.mutated import Mutant, copy
-    except ImportError as error:
-        print(f"mutation: {error}; `make mutation` sets up what it needs", file=sys.stderr)
-        return 2
-    from gradproof.environment import commit, environment
-
-    folder, began = options.folder.resolve(), time.monotonic()
-    wanted = {"seed": options.seed, "drawn": options.mutants, "commit": commit(ROOT)}
-    drawn = folder / "mutants.json"
-    try:
-        if not drawn.exists() or json.loads(drawn.read_text())["of"] != wanted:
-            shutil.rmtree(folder, ignore_errors=True)
-            mutants, total = copy(ROOT, folder / "copy", options.mutants, options.seed)
-            rows = [asdict(m) for m in mutants]
-            drawn.write_text(json.dumps({"of": wanted, "total": total, "mutants": rows}))
+        began = time.monotonic()
+        mutants, total = _prepare(folder, options.mutants, options.seed)
         _try(folder, options.jobs)
-        found = json.loads(drawn.read_text())
-        mutants = [Mutant(**row) for row in found["mutants"]]
-        lines = (folder / "results.jsonl").read_text().splitlines()
-        outcomes = {row["key"]: row["outcome"] for row in map(json.loads, lines)}
+        outcomes, unfit = _outcomes(folder)
         left = output.survivors(mutants, outcomes, output.reviews())
         about = {
             "seed": options.seed,
-            "mutants": found["total"],
+            "mutants": total,
             "score": output.score(len(mutants), left),
-            "tests": found.get("tests", 0),
-            "seconds": time.monotonic() - began,
+            "tests that do not pass in the copy": unfit,
+            "seconds": round(time.monotonic() - began),
             "environment": environment(ROOT),
         }
         output.write(options.out, left, about)
@@ -76,9 +69,52 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"mutation: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"mutation: interrupted; the same command goes on in {folder}", file=sys.stderr)
+        print("mutation: interrupted; the same command goes on where it was", file=sys.stderr)
         return 2
-    output.show(left, about)
     shutil.rmtree(folder)
+    output.show(left, about)
     print(f"figures: {options.out}/mutation.csv, mutation.json")
     return 0
+
+
+def _prepare(folder: Path, count: int, seed: int) -> tuple[list[Mutant], int]:
+    """The mutants drawn, and of how many; those of before where the same were wanted."""
+    wanted = {"seed": seed, "drawn": count, "commit": commit(ROOT)}
+    drawn = folder / "mutants.json"
+    found = json.loads(drawn.read_text()) if drawn.exists() else {}
+    if found.get("wanted") != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        mutants, total = copy(ROOT, folder / "copy", count, seed)
+        rows = [asdict(mutant) for mutant in mutants]
+        found = {"wanted": wanted, "total": total, "mutants": rows}
+        write_json(drawn, found)
+    return [Mutant(**row) for row in found["mutants"]], found["total"]
+
+
+def _try(folder: Path, jobs: int) -> None:
+    """Every mutant in the copy, in a process that has only the copy's code."""
+    root = folder / "copy"
+    left_out = [f"--ignore=tests/test_{name}.py" for name in LEFT_OUT]
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    hits = {"PYTHONPATH": str(root), "MUTATION_HITS": str(folder / "hits")}
+    subprocess.run(  # noqa: S603 (our own module)
+        [sys.executable, "-m", "benchmarks.mutation.trials", folder, str(jobs), *left_out],
+        cwd=root,
+        env={**os.environ, "GRADPROOF_PROFILE": "quick", **one, **hits},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+
+
+def _outcomes(folder: Path) -> tuple[dict[str, str], list[str]]:
+    """What came of each mutant; and the tests that fail in the copy even without one."""
+    rows = map(json.loads, (folder / "results.jsonl").read_text().splitlines())
+    calls = json.loads((folder / "calls.json").read_text())
+    return (
+        {row["key"]: row["outcome"] for row in rows},
+        [test for test, (_, passed, _) in calls.items() if not passed],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

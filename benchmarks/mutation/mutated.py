@@ -26,7 +26,7 @@ from mutmut.utils.format_utils import get_mutant_name, orig_function_and_class_n
 PACKAGE = "gradproof"
 
 # Python runs it at the start of every process: what a worker of the judge calls counts as well.
-_AT_START = '''\
+_AT_START = """\
 import os
 
 seen = set()
@@ -40,7 +40,7 @@ if os.environ.get("MUTATION_HITS"):
                 file.write(name + "\\n")
 
     trampoline.record_trampoline_hit = record
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ def copy(root: Path, folder: Path, count: int, seed: int) -> tuple[list[Mutant],
 def _mutations(place: Path) -> tuple[cst.Module, list[Mutation]]:
     """Those inside of functions; what stands outside runs before any test, so is not changed."""
     module, mutations, *_ = create_mutations(str(place), place.read_text(encoding="utf-8"))
-    return module, [m for m in mutations if isinstance(m.contained_by_top_level_function, cst.FunctionDef)]
+    return module, [
+        m for m in mutations if isinstance(m.contained_by_top_level_function, cst.FunctionDef)
+    ]
 
 
 def _mutate(

@@ -191,7 +191,8 @@ def _lines(path: Path) -> list[str]:
 
 def main(folder: Path, jobs: int, tests: Sequence[str]) -> int:
     """In the copy's root: collect the tests and try the mutants of mutants.json."""
-    mutants = [Mutant(**row) for row in json.loads((folder / "mutants.json").read_text())]
+    found = json.loads((folder / "mutants.json").read_text())
+    mutants = [Mutant(**row) for row in found["mutants"]]
     arguments = ["-q", "-s", "--no-header", "--hypothesis-seed=0", "-p", "no:cacheprovider"]
     return int(pytest.main([*arguments, *tests], plugins=[Trials(folder, mutants, jobs)]))
 
