@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the noise is torch's")
+pytest.importorskip("torch", reason="the noise is torch's")
+
+import torch
 
 from gradproof.bound import C
 from gradproof.noise import Disturbance, disturb
