@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from functools import partial
@@ -61,6 +62,47 @@ def test_it_fails_only_while_the_layer_is_wrong(
     module["test_expected_is_what_torch_says"]()
     monkeypatch.undo()
     module["test_manual"]()
+
+
+def expected(name: str) -> str:
+    return (Path(__file__).parent / "messages" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def masked(text: str) -> str:
+    """Without the bytes of arrays, of which some were measured."""
+    return re.sub(r'"[A-Za-z0-9+/=]{8,}"', '"…"', text)
+
+
+def test_the_whole_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: -g["x"])
+    text = text_for(case_of(Tanh(), x=normal(5, 3)))
+    assert masked(text) == expected("standalone-gradient")
+
+
+def test_the_whole_file_of_a_broken_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: g["x"][None])
+    assert masked(text_for(case_of(Tanh(), x=normal(2, 3)))) == expected("standalone-conduct")
+
+
+def test_the_whole_file_of_an_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Split.forward
+
+    def forward(self: Any, x: Any) -> Any:
+        (first, second, *rest), saved = right(self, x)
+        return (first, second + 1, *rest), saved
+
+    monkeypatch.setattr(Split, "forward", forward)
+    finding = next(f for f in judged(CASES["several outputs"]).findings if f.failed)
+    text = source(SUBJECT, finding, "A title\nand more \\ than that.\n")
+    module = module_of(text)
+    with pytest.raises(AssertionError, match="are over their bound"):
+        module["test_manual"]()
+    module["test_expected_is_what_torch_says"]()
+    start, end = masked(text).split("def twin(")[0], text.partition("def by_torch")[2]
+    assert finding.quantity == "y1"
+    assert '"""A title\n' in start and "A title\nand more / than that.\n" in start
+    assert 'def manual():\n    """y1, by the layer under test."""' in start
+    assert "    return outputs[1]\n" in start and "return outputs[1].detach().numpy()" in end
 
 
 @pytest.mark.parametrize("layout", ["C", "F", "strided", "reversed"])
