@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-from pathlib import Path
 
 import pytest
 
 from gradproof import cli
+from tests.golden import expected
 
 
 def described(parser: argparse.ArgumentParser) -> str:
@@ -30,8 +30,8 @@ def described(parser: argparse.ArgumentParser) -> str:
 
 
 def test_the_commands_and_options() -> None:
-    golden = Path(__file__).parent / "messages" / "options.txt"
-    assert described(cli._parser()) + "\n" == golden.read_text(encoding="utf-8")
+    text = described(cli._parser()) + "\n"
+    assert text == expected("options", text)
 
 
 def test_the_help_says_what_the_exit_status_means(capsys: pytest.CaptureFixture[str]) -> None:

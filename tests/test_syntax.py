@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from gradproof.syntax import automatic, bugs_of, callers, users
 from manual.adam import Adam, AdamW
 from manual.linear import Linear
 from manual.softmax import Softmax, Softmax2d, Softmin
+from tests.golden import expected
 
 LINEAR = "manual.linear:Linear.backward"
 
@@ -107,13 +107,13 @@ def backward(self, saved, dy):
 
 
 def test_all_slips_of_a_function() -> None:
-    golden = Path(__file__).parent / "messages" / "slips.txt"
     source = Source(EVERYTHING)
     lines = [
         f"{s.node.lineno}: {source.of(s.node)!r} → {source.in_place(s)!r}: {s.origin}, {s.cause}"  # type: ignore[attr-defined]
         for s in source.slips()
     ]
-    assert "\n".join(lines) + "\n" == golden.read_text(encoding="utf-8")
+    text = "\n".join(lines) + "\n"
+    assert text == expected("slips", text)
 
 
 def test_a_name_stands_for_the_next_one() -> None:

@@ -18,6 +18,7 @@ from gradproof.score import Row
 from gradproof.soak import Summary, Tally, summarise
 from gradproof.soak_file import Disagreement, Shard
 from gradproof.worker import Done, Task
+from tests.golden import expected
 from tests.planted import SUBJECT
 
 KILLED = Row(
@@ -91,10 +92,6 @@ EARLIER = replace(
 )
 
 
-def expected(name: str) -> str:
-    return (Path(__file__).parent / "messages" / f"{name}.txt").read_text(encoding="utf-8")
-
-
 def shown(capsys: pytest.CaptureFixture[str]) -> str:
     """Without the blanks that fill a line to the terminal's width."""
     lines = (line.rstrip() for line in capsys.readouterr().out.splitlines())
@@ -118,7 +115,8 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     terminal.show(tmp_path, wrong, layers, Path("out"))
     terminal.show(tmp_path, about(interrupted=True), [], Path("out"))
     terminal.show(tmp_path, about(**{"too vacuous": True}), [], Path("out"))
-    assert shown(capsys) == expected("terminal-run")
+    text = shown(capsys)
+    assert text == expected("terminal-run", text)
 
 
 def test_a_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,8 +126,8 @@ def test_a_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     terminal.show_soak(found, 1000, tmp_path / "soak.jsonl")
     right = replace(found, false_alarms=0, disagreements=())
     terminal.show_soak(right, 1001, tmp_path / "soak.jsonl")
-    said = shown(capsys).replace(f"record: {tmp_path}", "record: folder")
-    assert said == expected("terminal-soak")
+    text = shown(capsys).replace(f"record: {tmp_path}", "record: folder")
+    assert text == expected("terminal-soak", text)
 
 
 def test_the_sum_of_a_soak() -> None:
@@ -158,14 +156,16 @@ def test_the_sum_of_a_soak() -> None:
 def test_a_trial(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.show_trial(ROWS, Path("out"))
     terminal.show_trial(ROWS[:1], Path("out"))
-    assert shown(capsys) == expected("terminal-trial")
+    text = shown(capsys)
+    assert text == expected("terminal-trial", text)
 
 
 def test_a_trial_in_full() -> None:
     place = {"commit": "abc", "cpu": "a processor"}
     said = {"passed": False, "seed": 3, "profile": "default", "environment": place}
     whole = trial_report.markdown(ROWS, said)
-    assert whole + trial_report._csv(ROWS) == expected("trial")
+    text = whole + trial_report._csv(ROWS)
+    assert text == expected("trial", text)
 
 
 def test_the_layers(capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,9 +173,9 @@ def test_the_layers(capsys: pytest.CaptureFixture[str]) -> None:
     assert kinds, "the subject has a Tanh"
     less = replace(SUBJECT, rules={SUBJECT.layers["Tanh"]: kinds["Tanh"]}, optimizers={})
     terminal.show_layers(less)
-    said = shown(capsys)
+    text = shown(capsys)
     for words in ("Layers of gradproof", "layer", "function", "Tanh", "y = tanh x"):
-        assert words in said
+        assert words in text
 
 
 @pytest.fixture
