@@ -101,11 +101,10 @@ def mutation(folder: Path) -> list[Block]:
     return [
         Heading("Mutation score of the judge's own code"),
         Text(
-            f"`mutmut` makes {about['mutants']:,} mutants of `gradproof/`: an operator, a constant, "
-            f"an argument, a word that is another one. Of {found['drawn']:,} drawn at random the "
-            f"tests notice {found['killed']:,}: {rates[0]}. {found['equivalent']:,} of the others "
-            f"do what the original does; of the rest it is {rates[1]}. "
-            + _measured("mutation", about)
+            f"`mutmut` makes {about['mutants']:,} mutants of `gradproof/`: another operator, "
+            f"constant, argument or word. Of {found['drawn']:,} drawn at random the tests notice "
+            f"{found['killed']:,}: {rates[0]}. {found['equivalent']:,} of the others do what the "
+            f"original does; without them it is {rates[1]}. " + _measured("mutation", about)
         ),
         Table("Not noticed, and why", ("in", "change", "outcome", "review"), rows),
     ]

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.mutation``: small changes in the judge's own code, and which its tests see."""
+"""``python -m benchmarks.mutation``: small changes in the judge's own code, and which tests see."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-
-try:
-    from benchmarks.mutation import output
-    from benchmarks.mutation.mutated import Mutant, copy
-except ImportError as error:
-    sys.exit(f"mutation: {error}; `make mutation` sets up what it needs")
+from typing import TYPE_CHECKING
 
 from gradproof.environment import commit, environment
 from gradproof.whole import write_json
 
+if TYPE_CHECKING:
+    from benchmarks.mutation.mutated import Mutant
+
 ROOT = Path(__file__).parents[2]
 
-# They read the repository itself, need a browser or time something: none of them tests the judge.
+# They read the repository's sources, need a browser, time something or test `manual` by itself.
 LEFT_OUT = """
-architecture bench clip constants contributing example init mirror mutation report_browser rivals
-textbook
+architecture bench clip constants contributing init mirror mutation report_browser rivals textbook
 """.split()
 
 
@@ -37,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutation", description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "reports/judge", help="where to write")
-    parser.add_argument("--mutants", type=int, default=600, help="how many to draw")
+    parser.add_argument("--mutants", type=int, default=400, help="how many to draw")
     parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same")
     parser.add_argument("--jobs", type=int, default=1, help="mutants that are tried at a time")
     parser.add_argument(
@@ -49,6 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if min(options.mutants, options.jobs) < 1 or options.seed < 0:
         parser.error("--mutants and --jobs are numbers from 1 up, --seed one from 0 up")
+    try:
+        from benchmarks.mutation import output
+    except ImportError as error:
+        print(f"mutation: {error}; `make mutation` sets up what it needs", file=sys.stderr)
+        return 2
     folder = options.folder.resolve()
     try:
         began = time.monotonic()
@@ -79,6 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _prepare(folder: Path, count: int, seed: int) -> tuple[list[Mutant], int]:
     """The mutants drawn, and of how many; those of before where the same were wanted."""
+    from benchmarks.mutation.mutated import Mutant, copy
+
     wanted = {"seed": seed, "drawn": count, "commit": commit(ROOT)}
     drawn = folder / "mutants.json"
     found = json.loads(drawn.read_text()) if drawn.exists() else {}
@@ -98,7 +102,7 @@ def _try(folder: Path, jobs: int) -> None:
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     hits = {"PYTHONPATH": str(root), "MUTATION_HITS": str(folder / "hits")}
     subprocess.run(  # noqa: S603 (our own module)
-        [sys.executable, "-m", "benchmarks.mutation.trials", folder, str(jobs), *left_out],
+        [sys.executable, "-m", "benchmarks.mutation.trials", folder, str(jobs), "tests", *left_out],
         cwd=root,
         env={**os.environ, "GRADPROOF_PROFILE": "quick", **one, **hits},
         stdout=subprocess.DEVNULL,

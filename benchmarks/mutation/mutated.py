@@ -1,6 +1,6 @@
-"""A copy of the repository in which every mutant of the judge lies ready, and one may be switched on.
+"""A copy of the repository in which mutants of the judge lie ready, to be switched on one by one.
 
-mutmut makes the mutants: each function stands there as it is and once for every small change, and
+mutmut makes them: a function stands there as it is, and once for each small change that was drawn.
 MUTANT_UNDER_TEST in the environment says which is called, in the processes that are started too.
 """
 
@@ -65,8 +65,7 @@ class Mutant:
 
 
 def copy(root: Path, folder: Path, count: int, seed: int) -> tuple[list[Mutant], int]:
-    """All that git tracks, with a random sample of mutants in it; returns them, and how many
-    there are to draw from.
+    """All that git tracks, with mutants drawn at random; also says of how many there are.
 
     Raises    OSError, or CalledProcessError where git does not answer
     """
@@ -78,10 +77,13 @@ def copy(root: Path, folder: Path, count: int, seed: int) -> tuple[list[Mutant],
     places = sorted((folder / PACKAGE).rglob("*.py"))
     found = {place: _mutations(place) for place in places}
     every = [(place, m) for place, (_, mutations) in found.items() for m in mutations]
-    drawn = random.Random(seed).sample(every, min(count, len(every)))  # noqa: S311 (no secret)
+    r = random.Random(seed)  # noqa: S311  (no secret)
+    drawn = r.sample(every, min(count, len(every)))
     chosen = {place: [m for at, m in drawn if at == place] for place in places}
     made = [_mutate(place, folder, found[place][0], ms) for place, ms in chosen.items() if ms]
-    return [mutant for mutants in made for mutant in mutants], len(every)
+    mutants = [mutant for each in made for mutant in each]
+    r.shuffle(mutants)  # so that what is done is a sample at any time
+    return mutants, len(every)
 
 
 def _mutations(place: Path) -> tuple[cst.Module, list[Mutation]]:

@@ -1,4 +1,4 @@
-"""Running the tests on one mutant after another, each in a fork of a process that has them loaded."""
+"""The tests on one mutant after another, each in a fork of a process that has them loaded."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from benchmarks.mutation.mutated import Mutant
 
 FIRST = 8.0
 """Seconds of tests that every mutant has to pass before the slower ones are tried on it."""
+FAILED, BROKEN = 1, 70
+"""Statuses of a fork: a test failed on the mutant; something else did."""
 SLOWEST = 20.0
 """Seconds that a test may take beside ten times as long as it usually does."""
 
@@ -42,8 +44,7 @@ class Trials:
             waiting = self._waiting(quick)
             shards = [waiting[i :: self.jobs] for i in range(self.jobs)]
             work = [partial(self._shard, session, shard, calls, quick) for shard in shards]
-            for process in [_fork(each) for each in work]:
-                _wait(process)
+            _all_done(work)
         return True
 
     def _waiting(self, quick: bool) -> list[Mutant]:
@@ -62,8 +63,7 @@ class Trials:
                 partial(self._record, session, set(files[i :: self.jobs]), part)
                 for i, part in enumerate(parts)
             ]
-            for process in [_fork(each) for each in work]:
-                _wait(process)
+            _all_done(work)
             calls = {n: call for part in parts for n, call in json.loads(part.read_text()).items()}
             self.calls.write_text(json.dumps(calls))
         return json.loads(self.calls.read_text())
@@ -123,9 +123,12 @@ class Trials:
             os.environ.pop("MUTATION_HITS", None)
             for item, following in _pairs(items):
                 os.write(write, f"{item.nodeid}\n".encode())
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                try:
+                    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                except BaseException:  # noqa: BLE001  (an interrupt too comes of the mutant)
+                    os._exit(FAILED)
                 if session.testsfailed:
-                    os._exit(1)
+                    os._exit(FAILED)
 
         temporary = self.folder / f"tmp-{os.getpid()}"
         process = _fork(run)
@@ -148,19 +151,21 @@ class Trials:
         shutil.rmtree(".hypothesis", ignore_errors=True)  # the examples that failed on this mutant
         if timeout:
             return "timeout", test
+        if status == BROKEN:
+            raise RuntimeError(f"{mutant.key} could not be tried")
         return ("survived", "") if status == 0 else ("killed", test)
 
 
 def _pairs(items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    return zip(items, [*items[1:], None], strict=True)
+    return pairwise([*items, None])
 
 
-def _fork(work: Any) -> int:
+def _fork(work: Callable[[], None]) -> int:
     """Do it in a child of this process; 0 is its status when it comes to its end."""
     process = os.fork()
     if process:
         return process
-    status = 3
+    status = BROKEN
     try:
         work()
         status = 0
@@ -168,6 +173,12 @@ def _fork(work: Any) -> int:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
         os._exit(status)
+
+
+def _all_done(work: Sequence[Callable[[], None]]) -> None:
+    """Do it all at once, each in a child; raises RuntimeError when one breaks."""
+    if any([_wait(process) for process in [_fork(each) for each in work]]):
+        raise RuntimeError("a process that tries mutants broke; see above")
 
 
 def _wait(process: int) -> int:
