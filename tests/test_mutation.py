@@ -82,8 +82,15 @@ def test_mutants_are_tried_in_every_process(
     about = json.loads((tmp_path / "mutation.json").read_text())
     assert about["mutants"] == about["score"]["drawn"]
     assert about["score"]["killed"] + len(rows) == about["score"]["drawn"]
-    assert not (tmp_path / "work").exists()
     assert "killed of all: " in capsys.readouterr().out
+    review = "equivalent: nothing but the toy calls it"
+    (tmp_path / "mutation.toml").write_text(
+        f'"gradproof.toy unseen - return 1 + return 2" = "{review}"'
+    )
+    tried = (tmp_path / "work/results.jsonl").read_bytes()
+    assert command.main([*given, "--out", str(tmp_path)]) == 0
+    assert review in (tmp_path / "mutation.csv").read_text()
+    assert (tmp_path / "work/results.jsonl").read_bytes() == tried, "nothing is tried again"
 
 
 MUTANTS = [Mutant(f"gradproof.toy.x_f__mutmut_{i}", "gradproof.toy", "f", f"- {i}") for i in "1234"]
@@ -116,5 +123,5 @@ def test_bad_input(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_every_review_says_what_it_found() -> None:
-    for name, review in output.reviews().items():
+    for name, review in output.reviews(ROOT / "reports/judge").items():
         assert name.startswith("gradproof.") and len(review) > 20, name

@@ -11,7 +11,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradproof.environment import commit, environment
 from gradproof.whole import write_json
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--folder",
         type=Path,
         default=ROOT / "build/mutation",
-        help="where the copy lies; what is done in it counts, until it is removed at the end",
+        help="where the copy lies; what is done in it for the same commit and options counts",
     )
     options = parser.parse_args(arguments)
     if min(options.mutants, options.jobs) < 1 or options.seed < 0:
@@ -54,17 +54,19 @@ def main(arguments: list[str] | None = None) -> int:
     folder = options.folder.resolve()
     try:
         began = time.monotonic()
-        mutants, total = _prepare(folder, options.mutants, options.seed)
+        place = environment(ROOT) | {"commit": commit(ROOT, leave=options.out.resolve())}
+        wanted = {"seed": options.seed, "drawn": options.mutants, "commit": place["commit"]}
+        mutants, total = _prepare(folder, wanted)
         _try(folder, options.jobs)
         outcomes, unfit = _outcomes(folder)
-        left = output.survivors(mutants, outcomes, output.reviews())
+        left = output.survivors(mutants, outcomes, output.reviews(options.out))
         about = {
             "seed": options.seed,
             "mutants": total,
             "score": output.score(len(mutants), left),
             "tests that do not pass in the copy": unfit,
             "seconds": round(time.monotonic() - began),
-            "environment": environment(ROOT),
+            "environment": place,
         }
         output.write(options.out, left, about)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -73,22 +75,20 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("mutation: interrupted; the same command goes on where it was", file=sys.stderr)
         return 2
-    shutil.rmtree(folder)
     output.show(left, about)
     print(f"figures: {options.out}/mutation.csv, mutation.json")
     return 0
 
 
-def _prepare(folder: Path, count: int, seed: int) -> tuple[list[Mutant], int]:
+def _prepare(folder: Path, wanted: dict[str, Any]) -> tuple[list[Mutant], int]:
     """The mutants drawn, and of how many; those of before where the same were wanted."""
     from benchmarks.mutation.mutated import Mutant, copy
 
-    wanted = {"seed": seed, "drawn": count, "commit": commit(ROOT)}
     drawn = folder / "mutants.json"
     found = json.loads(drawn.read_text()) if drawn.exists() else {}
     if found.get("wanted") != wanted:
         shutil.rmtree(folder, ignore_errors=True)
-        mutants, total = copy(ROOT, folder / "copy", count, seed)
+        mutants, total = copy(ROOT, folder / "copy", wanted["drawn"], wanted["seed"])
         rows = [asdict(mutant) for mutant in mutants]
         found = {"wanted": wanted, "total": total, "mutants": rows}
         write_json(drawn, found)

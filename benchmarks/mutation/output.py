@@ -15,14 +15,14 @@ from scipy.stats import binomtest
 from benchmarks.mutation.mutated import Mutant
 from gradproof.whole import whole, write_json
 
-REVIEWS = Path(__file__).with_name("reviews.toml")
 COLUMNS = ("module", "function", "change", "outcome", "review")
 EQUIVALENT, ENDLESS = "equivalent: ", "endless: "
 
 
-def reviews() -> Mapping[str, str]:
-    """What was found about a survivor, by `name`: equivalent, endless (a kill), or a gap."""
-    return tomllib.loads(REVIEWS.read_text(encoding="utf-8"))
+def reviews(out: Path) -> Mapping[str, str]:
+    """What somebody found about survivors, by `name`: equivalent, endless (a kill), or a gap."""
+    path = out / "mutation.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def name(mutant: Mutant) -> str:

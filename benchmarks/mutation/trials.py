@@ -177,7 +177,9 @@ def _fork(work: Callable[[], None]) -> int:
 
 def _all_done(work: Sequence[Callable[[], None]]) -> None:
     """Do it all at once, each in a child; raises RuntimeError when one breaks."""
-    if any([_wait(process) for process in [_fork(each) for each in work]]):
+    begun = [_fork(each) for each in work]
+    statuses = [_wait(process) for process in begun]
+    if any(statuses):
         raise RuntimeError("a process that tries mutants broke; see above")
 
 
