@@ -204,6 +204,7 @@ def _lines(path: Path) -> list[str]:
 
 def main(folder: Path, jobs: int, tests: Sequence[str]) -> int:
     """In the copy's root: collect the tests and try the mutants of mutants.json."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     found = json.loads((folder / "mutants.json").read_text())
     mutants = [Mutant(**row) for row in found["mutants"]]
     arguments = ["-q", "-s", "--no-header", "--hypothesis-seed=0", "-p", "no:cacheprovider"]
