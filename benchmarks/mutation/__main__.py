@@ -6,12 +6,18 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import Progress
 
 from gradproof.environment import commit, environment
 from gradproof.whole import write_json
@@ -57,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         place = environment(ROOT) | {"commit": commit(ROOT, leave=options.out.resolve())}
         wanted = {"seed": options.seed, "drawn": options.mutants, "commit": place["commit"]}
         mutants, total = _prepare(folder, wanted)
-        _try(folder, options.jobs)
+        _try(folder, options.jobs, len(mutants))
         outcomes, unfit = _outcomes(folder)
         left = output.survivors(mutants, outcomes, output.reviews(options.out))
         about = {
@@ -95,19 +101,45 @@ def _prepare(folder: Path, wanted: dict[str, Any]) -> tuple[list[Mutant], int]:
     return [Mutant(**row) for row in found["mutants"]], found["total"]
 
 
-def _try(folder: Path, jobs: int) -> None:
+def _try(folder: Path, jobs: int, mutants: int) -> None:
     """Every mutant in the copy, in a process that has only the copy's code."""
     root = folder / "copy"
     left_out = [f"--ignore=tests/test_{name}.py" for name in LEFT_OUT]
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     hits = {"PYTHONPATH": str(root), "MUTATION_HITS": str(folder / "hits")}
-    subprocess.run(  # noqa: S603 (our own module)
-        [sys.executable, "-m", "benchmarks.mutation.trials", folder, str(jobs), "tests", *left_out],
-        cwd=root,
-        env={**os.environ, "GRADPROOF_PROFILE": "quick", **one, **hits},
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
+    command = [sys.executable, "-m", "benchmarks.mutation.trials", folder, str(jobs), "tests"]
+    with (folder / "log.txt").open("w") as log:
+        process = subprocess.Popen(  # noqa: S603  (our own module)
+            [*command, *left_out],
+            cwd=root,
+            env={**os.environ, "GRADPROOF_PROFILE": "quick", **one, **hits},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            _watch(process, folder / "results.jsonl", mutants)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)  # with what it has forked
+    if process.wait():
+        raise subprocess.CalledProcessError(process.returncode, f"trials, see {folder}/log.txt")
+
+
+def _watch(process: subprocess.Popen[bytes], results: Path, mutants: int) -> None:
+    """A bar of the mutants of which something is known, until the process ends."""
+    with Progress(console=Console(stderr=True)) as bar:
+        line = bar.add_task("recording what the tests call", total=mutants)
+        while process.poll() is None:
+            if results.exists():
+                rows = map(json.loads, results.read_text().splitlines())
+                tried = {row["key"]: row["outcome"] for row in rows}
+                found = Counter(tried.values())
+                left = f", {found['survived so far']} to be tried further"
+                bar.update(
+                    line, completed=len(tried), description=f"{found['killed']} killed{left}"
+                )
+            time.sleep(1)
 
 
 def _outcomes(folder: Path) -> tuple[dict[str, str], list[str]]:

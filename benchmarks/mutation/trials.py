@@ -116,7 +116,6 @@ class Trials:
         read, write = os.pipe()
 
         def run() -> None:
-            os.setpgid(0, 0)
             temporary.mkdir()
             os.environ["PYTEST_DEBUG_TEMPROOT"] = os.environ["TMPDIR"] = str(temporary)
             os.environ["MUTANT_UNDER_TEST"] = mutant.key
@@ -144,7 +143,7 @@ class Trials:
                 break
         os.close(read)
         if timeout:
-            os.killpg(process, signal.SIGKILL)
+            os.kill(process, signal.SIGKILL)
         status = _wait(process)
         _end_started(mutant.key)
         shutil.rmtree(temporary, ignore_errors=True)
