@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gradproof.errors import InputError
 from gradproof.records import Agreement
 from gradproof.report import output
 from gradproof.report.load import load
@@ -103,3 +104,12 @@ def test_a_run_that_was_cut_short(tmp_path: Path) -> None:
     )
     text = whole(run)
     assert text == expected("report-cut", text)
+
+
+def test_a_damaged_row_is_named_by_its_line(tmp_path: Path) -> None:
+    run = make_run(tmp_path, networks=0, steps=1, optimizers=1, kinds=KINDS)
+    path = run / "parts/agreement-0.jsonl"
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join([*lines[:3], "[1, 2]\n", *lines[3:]]), "utf-8")
+    with pytest.raises(InputError, match=f"^line 4 of {path} is not a row of 23 values: the file"):
+        load(run)
