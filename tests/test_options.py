@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+from typing import Any
 
 import pytest
 
-from gradproof import cli
+from gradproof import cli, pytest_plugin
 from tests.golden import expected
 
 
@@ -73,3 +74,21 @@ def test_the_least_numbers_are_taken() -> None:
 def test_names_between_commas() -> None:
     assert cli._names("Linear, ReLU,Linear") == ("Linear", "ReLU")
     assert cli._names("") == ()
+
+
+def test_the_options_under_pytest() -> None:
+    given: list[str] = []
+
+    class Group:
+        def addoption(self, name: str, **said: Any) -> None:
+            given.append(f"  {name} = {said.get('default')}: {said['help']}")
+
+    class Parser:
+        def getgroup(self, name: str) -> Group:
+            given.append(name)
+            return Group()
+
+    parser: Any = Parser()
+    pytest_plugin.pytest_addoption(parser)
+    text = "\n".join(given) + "\n"
+    assert text == expected("options-pytest", text)
