@@ -15,7 +15,9 @@ pytest.importorskip("flint", reason="balls are FLINT's")
 from flint import arb
 
 from gradproof.ball import Ball, Tape, Undecided
-from gradproof.ball_array import ball_array
+from gradproof.ball_array import ball_array, entrywise
+from gradproof.enclosure import _MOST_BITS, _anywhere
+from gradproof.one_sided import ends_of
 
 A, B = 0.625, 1.75
 COMPARISONS = [getattr(operator, name) for name in ("eq", "ne", "le", "ge", "lt", "gt")]
@@ -169,3 +171,22 @@ def test_arrays_of_balls_compute_as_arrays_of_floats() -> None:
     out = ball_array(tape, np.zeros((2, 2)))
     assert np.add(made, 1, out=out) is out
     assert float(out[0, 0].value.mid()) == 1.5
+
+
+def test_the_ends_are_the_least_and_the_greatest_of_all_balls() -> None:
+    def sides(*balls: Any) -> Any:
+        return [{"x": entrywise(np.zeros(1), function=lambda _, b=b: b)} for b in balls]
+
+    low, high = ends_of(sides(arb(2, 0.5), arb(3, 0.25)))["x"][:, 0]
+    assert np.float32([low, high]).tolist() == [1.5, 3.25]
+    low, high = ends_of(sides(arb("nan"), arb(1)))["x"][:, 0]
+    assert (low, high) == (-np.inf, np.inf)
+
+
+def test_what_nobody_knows_may_lie_anywhere() -> None:
+    found = _anywhere({"x": np.zeros((2, 1))})
+    assert found.ends["x"].shape == (2, 2, 1)
+    assert (found.ends["x"][0] == -np.inf).all() and (found.ends["x"][1] == np.inf).all()
+    assert not found.kinks["x"].any() and not found.decided["x"].any()
+    assert all(ball.contains(arb(7)) for ball in found.balls["x"].flat)
+    assert found.bits == _MOST_BITS

@@ -9,11 +9,12 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gradproof.errors import InputError
 from gradproof.records import Agreement
-from gradproof.report import output
+from gradproof.report import output, training
 from gradproof.report.load import load
 from gradproof.report.markdown import render
 from gradproof.report.section import Section
@@ -113,3 +114,13 @@ def test_a_damaged_row_is_named_by_its_line(tmp_path: Path) -> None:
     path.write_text("".join([*lines[:3], "[1, 2]\n", *lines[3:]]), "utf-8")
     with pytest.raises(InputError, match=f"^line 4 of {path} is not a row of 23 values: the file"):
         load(run)
+
+
+def test_a_long_line_keeps_its_ends_and_the_greatest_of_each_stretch() -> None:
+    y = np.zeros(1000)
+    y[[123, 777]] = 5.0, np.inf
+    y[600:640] = np.nan
+    kept = list(training._thinned(y, 60))
+    assert kept == sorted(set(kept)) and {0, 123, 777, 999} <= set(kept)
+    assert 30 <= len(kept) <= 60
+    assert list(training._thinned(y[:60], 60)) == list(range(60))

@@ -121,7 +121,7 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "witnesses").mkdir()
-    (tmp_path / "witnesses/a.txt").write_text("the first one in full")
+    (tmp_path / "witnesses/a.txt").write_text("the first one [b]in full[/b] " * 9)
     found = summarise([SHARD, EARLIER])
     terminal.show_soak(found, 1000, tmp_path / "soak.jsonl")
     right = replace(found, false_alarms=0, disagreements=())
