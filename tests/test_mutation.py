@@ -28,6 +28,10 @@ def double(n):
     return 2 * n
 
 
+def shared():
+    return 5
+
+
 def unseen():
     return 1
 """
@@ -35,7 +39,22 @@ TESTS = """
 import subprocess
 import sys
 
-from gradproof.toy import countdown
+import pytest
+
+from gradproof.toy import countdown, shared
+
+
+@pytest.fixture(scope="module")
+def five():
+    return shared()
+
+
+def test_that_sets_it_up(five):
+    pass
+
+
+def test_that_finds_it_wrong(five):
+    assert five == 5
 
 
 def test_countdown():
@@ -79,6 +98,7 @@ def test_mutants_are_tried_in_every_process(
     assert found["- n -= 1 + n += 1"] == "timeout"
     assert "- while n > 0: + while n >= 0:" not in found, "it is killed: −1 is returned"
     assert "double" not in set(rows["function"]), "its test is in another process"
+    assert "shared" not in set(rows["function"]), "another test sets up what is wrong"
     about = json.loads((tmp_path / "mutation.json").read_text())
     assert about["mutants"] == about["score"]["drawn"]
     assert about["score"]["killed"] + len(rows) == about["score"]["drawn"]

@@ -83,6 +83,11 @@ class Trials:
             took = time.monotonic() - began
             passed = session.testsfailed == failed
             calls[item.nodeid] = [took, passed, sorted(set(hits.read_text().split()))]
+        for together in _sharing(session.items):
+            known = [calls[nodeid] for nodeid in together if nodeid in calls]
+            hit = sorted({name for call in known for name in call[2]})
+            for call in known:
+                call[2] = hit
         part.write_text(json.dumps(calls))
 
     def _shard(
@@ -153,6 +158,16 @@ class Trials:
         if status == BROKEN:
             raise RuntimeError(f"{mutant.key} could not be tried")
         return ("survived", "") if status == 0 else ("killed", test)
+
+
+def _sharing(items: Sequence[Any]) -> Iterator[list[str]]:
+    """Tests that share a fixture: what the first one of them sets up is called for all."""
+    groups: dict[tuple[Path, str], list[str]] = {}
+    for item in items:
+        for name, found in item._fixtureinfo.name2fixturedefs.items():
+            if found[-1].scope == "module":
+                groups.setdefault((item.path, name), []).append(item.nodeid)
+    yield from groups.values()
 
 
 def _pairs(items: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
