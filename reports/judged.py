@@ -90,6 +90,8 @@ def mutation(folder: Path) -> list[Block]:
     about = _read(folder / "mutation.json")
     left = pd.read_csv(folder / "mutation.csv", keep_default_na=False)
     found = about["score"]
+    untried = found["by outcome"].get("survived so far", 0)
+    broken_off = f"{untried:,} were not tried on the slower tests and count as not noticed. "
     rates = [
         f"{rate['rate']:.1%} (95 % interval {rate['low']:.1%} to {rate['high']:.1%})"
         for rate in (found["of all"], found["of those that are not equivalent"])
@@ -104,7 +106,9 @@ def mutation(folder: Path) -> list[Block]:
             f"`mutmut` makes {about['mutants']:,} mutants of `gradproof/`: another operator, "
             f"constant, argument or word. Of {found['drawn']:,} drawn at random the tests notice "
             f"{found['killed']:,}: {rates[0]}. {found['equivalent']:,} of the others do what the "
-            f"original does; without them it is {rates[1]}. " + _measured("mutation", about)
+            f"original does; without them it is {rates[1]}. "
+            + (broken_off if untried else "")
+            + _measured("mutation", about)
         ),
         Table("Not noticed, and why", ("in", "change", "outcome", "review"), rows),
     ]

@@ -64,6 +64,7 @@ def test_unnoticed_mutants_of_the_judge_are_listed(tmp_path: Path) -> None:
         "drawn": 10,
         "killed": 9,
         "equivalent": 0,
+        "by outcome": {"survived so far": 1},
         "of all": rate,
         "of those that are not equivalent": rate,
     }
@@ -74,6 +75,7 @@ def test_unnoticed_mutants_of_the_judge_are_listed(tmp_path: Path) -> None:
     pd.DataFrame([row], columns=columns).to_csv(tmp_path / "mutation.csv", index=False)
     said = section(tmp_path).markdown
     assert "1,234 mutants" in said and "90.0% (95 % interval 80.0% to 96.0%)" in said
+    assert "1 were not tried on the slower tests" in said
     assert "gradproof.bound bound" in said and "nobody looked" in said
     assert "`make mutation`, seed 3, commit abc" in said
 
