@@ -41,7 +41,7 @@ endef
 disagrees = $(if $(VERDICT),$(shell [ ! -e '$(VERDICT)' ] || echo exit 1))
 
 .PHONY: verify run-verify soak run-soak mutants run-mutants test test-pythons lint
-.PHONY: bench calibrate enclosures rivals example docs clean help
+.PHONY: bench calibrate enclosures mutation rivals example docs clean help
 
 verify: run-verify  ## draw networks, run both sides, judge and report [PROFILE= EXAMPLES= SEED= LAYERS= JOBS=]
 	$(disagrees)
@@ -84,6 +84,9 @@ bench: $(STAMP)  ## side-by-side timings
 rivals: $(VENV)/.rivals  ## gradproof beside other gradient checkers (about ten minutes)
 	$(BIN)/python -m benchmarks.rivals
 
+mutation: $(VENV)/.mutation  ## small changes in the judge's own code, and which the tests notice (an hour)
+	$(BIN)/python -m benchmarks.mutation --jobs '$(JOBS)' $(if $(SEED),--seed '$(SEED)')
+
 enclosures: $(STAMP)  ## both sides against proved derivatives, and where PyTorch is not accurate
 	$(BIN)/python -m benchmarks.enclosures
 	$(BIN)/python -m benchmarks.torch_accuracy
@@ -124,3 +127,7 @@ $(VENV)/.docs: $(STAMP)
 $(VENV)/.rivals: $(STAMP)
 	$(PIP) install -c constraints.txt --group rivals
 	touch $(VENV)/.rivals
+
+$(VENV)/.mutation: $(STAMP)
+	$(PIP) install -c constraints.txt --group mutation
+	touch $(VENV)/.mutation

@@ -91,10 +91,6 @@ class Oracle:
         outputs = self._run()
         return [*outputs, *pull_back(outputs, self._dy, self._smooth)]
 
-    def _outputs_alone(self) -> list[Tensor | None]:
-        with torch.no_grad():
-            return [*self._run(), *(None for _ in self._smooth)]
-
 
 def pull_back(
     outputs: Sequence[Tensor], dy: Sequence[Tensor | None], inputs: Sequence[Tensor]

@@ -44,6 +44,7 @@ def story(folder: Path = FOLDER) -> tuple[Block, ...]:
     )
     parts: Sequence[tuple[str, Callable[[Path], list[Block]]]] = (
         ("mutants.json", mutants),
+        ("mutation.json", mutation),
         (FILE, soak),
         ("rivals.csv", rivals),
         ("enclosures.json", enclosures),
@@ -81,6 +82,35 @@ def mutants(folder: Path) -> list[Block]:
         Table("Killed, and named", columns, tuple(rows)),
         told,
         Text(left),
+    ]
+
+
+def mutation(folder: Path) -> list[Block]:
+    """Small changes in the judge's own code: how many its tests notice, and which they do not."""
+    about = _read(folder / "mutation.json")
+    left = pd.read_csv(folder / "mutation.csv", keep_default_na=False)
+    found = about["score"]
+    untried = found["by outcome"].get("survived so far", 0)
+    broken_off = f"{untried:,} were not tried on the slower tests and count as not noticed. "
+    rates = [
+        f"{rate['rate']:.1%} (95 % interval {rate['low']:.1%} to {rate['high']:.1%})"
+        for rate in (found["of all"], found["of those that are not equivalent"])
+    ]
+    rows = tuple(
+        (f"`{m} {f}`", f"`{change}`", outcome, review)
+        for m, f, change, outcome, review in left.itertuples(index=False)
+    )
+    return [
+        Heading("Mutation score of the judge's own code"),
+        Text(
+            f"`mutmut` makes {about['mutants']:,} mutants of `gradproof/`: another operator, "
+            f"constant, argument or word. Of {found['drawn']:,} drawn at random the tests notice "
+            f"{found['killed']:,}: {rates[0]}. {found['equivalent']:,} of the others do what the "
+            f"original does; without them it is {rates[1]}. "
+            + (broken_off if untried else "")
+            + _measured("mutation", about)
+        ),
+        Table("Not noticed, and why", ("in", "change", "outcome", "review"), rows),
     ]
 
 

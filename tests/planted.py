@@ -10,8 +10,9 @@ from gradproof.cases import Case, arguments
 from gradproof.clock import Clock
 from gradproof.fill import Array
 from gradproof.network import judge
+from gradproof.report.tables import DEPTHS
 from gradproof.subject import Subject
-from gradproof.verdict import Finding, Judgement
+from gradproof.verdict import SEVERITY, Finding, Judgement
 from tests.subject import subject as this_subject
 
 SUBJECT: Subject = this_subject()
@@ -30,7 +31,10 @@ def case_of(layer: Any, dtype: str = "float64", **arrays: Array) -> Case:
 
 
 def judged(case: Case) -> Judgement:
-    return judge(SUBJECT, case, Clock())
+    judgement = judge(SUBJECT, case, Clock())
+    assert {f.depth for f in judgement.findings} <= DEPTHS.keys()
+    assert {f.verdict for f in judgement.findings} <= SEVERITY.keys()
+    return judgement
 
 
 def culprit_of(case: Case) -> tuple[Finding, list[Finding]]:

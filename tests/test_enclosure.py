@@ -230,17 +230,25 @@ def test_what_torch_holds_constant_is_constant() -> None:
         assert distance(value, ball) <= 1e-14
 
 
+NOTHING = "^there is nothing to differentiate, or it is not finite$"
 REFUSED = {
-    "it wants floats": told(lambda x: np.array(x, dtype=float), 1.0),
-    "it fails": told(lambda x: x[7], 1.0),
-    "not finite": told(np.exp, math.inf),
-    "no cotangent": case_of(Sigmoid(), x=normal(2)),
+    "it wants floats": (
+        told(lambda x: np.array(x, dtype=float), 1.0),
+        "^forward does not run on balls: TypeError: ",
+    ),
+    "it fails": (told(lambda x: x[7], 1.0), "^forward does not run on balls: IndexError: index 7"),
+    "another shape": (
+        told(lambda x: np.concatenate([x, x]), 1.0),
+        "^the outputs do not have the shapes of their cotangents$",
+    ),
+    "not finite": (told(np.exp, math.inf), NOTHING),
+    "no cotangent": (case_of(Sigmoid(), x=normal(2)), NOTHING),
 }
 
 
-@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED.keys())
-def test_what_it_refuses_has_a_reason(case: Case) -> None:
-    with pytest.raises(Unsupported, match=r"\w+ \w+"):
+@pytest.mark.parametrize(("case", "said"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_it_refuses_has_a_reason(case: Case, said: str) -> None:
+    with pytest.raises(Unsupported, match=said):
         enclose(case)
 
 

@@ -58,6 +58,28 @@ def test_planted_bugs_are_counted_and_survivors_named(tmp_path: Path) -> None:
     assert "`make mutants`, seed 3, commit abc" in said
 
 
+def test_unnoticed_mutants_of_the_judge_are_listed(tmp_path: Path) -> None:
+    rate = {"rate": 0.9, "low": 0.8, "high": 0.96}
+    score = {
+        "drawn": 10,
+        "killed": 9,
+        "equivalent": 0,
+        "by outcome": {"survived so far": 1},
+        "of all": rate,
+        "of those that are not equivalent": rate,
+    }
+    about = {"seed": 3, "mutants": 1234, "score": score, "environment": {"commit": "abc"}}
+    (tmp_path / "mutation.json").write_text(json.dumps(about))
+    row = ("gradproof.bound", "bound", "- a | b + a & b", "survived", "nobody looked")
+    columns = ["module", "function", "change", "outcome", "review"]
+    pd.DataFrame([row], columns=columns).to_csv(tmp_path / "mutation.csv", index=False)
+    said = section(tmp_path).markdown
+    assert "1,234 mutants" in said and "90.0% (95 % interval 80.0% to 96.0%)" in said
+    assert "1 were not tried on the slower tests" in said
+    assert "gradproof.bound bound" in said and "nobody looked" in said
+    assert "`make mutation`, seed 3, commit abc" in said
+
+
 def test_a_checker_that_was_not_asked_has_no_figure(tmp_path: Path) -> None:
     (tmp_path / "rivals.json").write_text(json.dumps({"seed": 0, "counts": {"catalogue": 4}}))
     columns = ["tool", "note", "catalogue_kill_rate_own", "seconds_5000_parameters"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from functools import partial
@@ -23,6 +24,7 @@ from manual.linear import Linear
 from manual.net import Net
 from manual.piece import Split
 from manual.reduce import LogSumExp
+from tests.golden import expected
 from tests.planted import SUBJECT, break_gradient, case_of, culprit_of, judged, normal
 from tests.test_diagnose import RESIDUAL, assigning
 
@@ -61,6 +63,45 @@ def test_it_fails_only_while_the_layer_is_wrong(
     module["test_expected_is_what_torch_says"]()
     monkeypatch.undo()
     module["test_manual"]()
+
+
+def masked(text: str) -> str:
+    """Without the bytes of arrays, of which some were measured."""
+    return re.sub(r'"[A-Za-z0-9+/=]{8,}"', '"…"', text)
+
+
+def test_the_whole_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: -g["x"])
+    text = text_for(case_of(Tanh(), x=normal(5, 3)))
+    text = masked(text)
+    assert text == expected("standalone-gradient", text)
+
+
+def test_the_whole_file_of_a_broken_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: g["x"][None])
+    text = masked(text_for(case_of(Tanh(), x=normal(2, 3))))
+    assert text == expected("standalone-conduct", text)
+
+
+def test_the_whole_file_of_an_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Split.forward
+
+    def forward(self: Any, x: Any) -> Any:
+        (first, second, *rest), saved = right(self, x)
+        return (first, second + 1, *rest), saved
+
+    monkeypatch.setattr(Split, "forward", forward)
+    finding = next(f for f in judged(CASES["several outputs"]).findings if f.failed)
+    text = source(SUBJECT, finding, "A title\nand more \\ than that.\n")
+    module = module_of(text)
+    with pytest.raises(AssertionError, match="are over their bound"):
+        module["test_manual"]()
+    module["test_expected_is_what_torch_says"]()
+    start, end = masked(text).split("def twin(")[0], text.partition("def by_torch")[2]
+    assert finding.quantity == "y1"
+    assert '"""A title\n' in start and "A title\nand more / than that.\n" in start
+    assert 'def manual():\n    """y1, by the layer under test."""' in start
+    assert "    return outputs[1]\n" in start and "return outputs[1].detach().numpy()" in end
 
 
 @pytest.mark.parametrize("layout", ["C", "F", "strided", "reversed"])

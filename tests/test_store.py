@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradproof import store
 from gradproof.cases import Case, cases
 from gradproof.counterexample import write
 from gradproof.errors import InputError
@@ -203,3 +204,13 @@ def test_a_counterexample_is_written_and_replayed(
     assert judgement.culprit.quantity == "weight"
     assert f"gradproof replay {path}" in text
     assert f"gradproof replay {path}" in again
+
+
+def test_why_a_file_is_not_whole_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "empty.npz").write_bytes(b"")
+    with pytest.raises(InputError, match=r"whole case file \(EOFError: No data left in file\)"):
+        load_case(tmp_path / "empty.npz", SUBJECT.types)
+    np.savez(tmp_path / "other.npz", x=np.zeros(2))
+    with pytest.raises(InputError, match=r"whole case file \(KeyError: 'case'\)"):
+        load_case(tmp_path / "other.npz", SUBJECT.types)
+    assert store._short(ValueError("a\n b" + 300 * "c")) == "ValueError: a b" + 185 * "c"

@@ -16,6 +16,7 @@ from gradproof.syntax import automatic, bugs_of, callers, users
 from manual.adam import Adam, AdamW
 from manual.linear import Linear
 from manual.softmax import Softmax, Softmax2d, Softmin
+from tests.golden import expected
 
 LINEAR = "manual.linear:Linear.backward"
 
@@ -77,6 +78,42 @@ def slips(body: str) -> set[tuple[str, str, str]]:
 )
 def test_slips(body: str, expected: tuple[str, str, str]) -> None:
     assert expected in slips(body)
+
+
+EVERYTHING = '''\
+def backward(self, saved, dy):
+    """Nothing is slipped in a docstring."""
+    x, y, z = saved
+    é = x * 2.0 / (y - 1) ** 2
+    grads = {}
+    if self.wide and y is not None or x in z:
+        grads["x"] = np.where(x < y, dy, é)
+    elif not z:
+        grads[k] = a if x.any() else -b
+    for i in reversed(range(1, n)):
+        grads["y"][i] += dy[i - 1 : n : 2] @ x[::-1]
+        if i == 3:
+            continue
+        break
+    dy -= np.subtract(x, y, where=m) & np.matmul(x, z)
+    dy |= np.add.reduce(x, axis=0, keepdims=flag)
+    w = x + y
+    v = x.sum(axis=-1) - np.sum(y, where=m)
+    f(x, y)
+    np.dot(x, y), x.dot(y), np.divide(x, y), np.less(x, y), np.exp(x), np.moveaxis(x, 0, 1)
+    lambda t: -t, x[1:], x[:2], x[-1], x.mT, ~m, x <= y, x > y >= z, True, "text"
+    return {"x": np.asarray(dy * x.T, dtype=d), "y": -dy.reshape(s), "z": f(dy) * 3}
+'''
+
+
+def test_all_slips_of_a_function() -> None:
+    source = Source(EVERYTHING)
+    lines = [
+        f"{s.node.lineno}: {source.of(s.node)!r} → {source.in_place(s)!r}: {s.origin}, {s.cause}"  # type: ignore[attr-defined]
+        for s in source.slips()
+    ]
+    text = "\n".join(lines) + "\n"
+    assert text == expected("slips", text)
 
 
 def test_a_name_stands_for_the_next_one() -> None:

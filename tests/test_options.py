@@ -1,0 +1,94 @@
+"""The commands and their options, word by word as in tests/messages/options.txt."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import Any
+
+import pytest
+
+from gradproof import cli, pytest_plugin
+from tests.golden import expected
+
+
+def described(parser: argparse.ArgumentParser) -> str:
+    """Everything that can be given, with the default and what is said of it."""
+    lines = []
+    for action in parser._actions:
+        if isinstance(action, argparse._HelpAction):
+            continue
+        if isinstance(action, argparse._SubParsersAction):
+            lines.append(f"{parser.prog} {action.metavar}{', needed' if action.required else ''}")
+            said = {choice.dest: choice.help for choice in action._choices_actions}
+            for name, command in action.choices.items():
+                lines += ["", f"{command.prog}: {said[name]}", described(command)]
+        else:
+            name = " ".join(action.option_strings) or action.dest
+            choices = f", one of {', '.join(action.choices)}" if action.choices else ""
+            lines.append(f"  {name} = {action.default}{choices}: {action.help}")
+    return "\n".join(lines)
+
+
+def test_the_commands_and_options() -> None:
+    text = described(cli._parser()) + "\n"
+    assert text == expected("options", text)
+
+
+def test_the_help_says_what_the_exit_status_means(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("usage: gradproof [-h] command ...")
+    assert "Exit status: 0 agree, 1 disagree, 2 could not run" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["verify", "--jobs", "-1"], "argument --jobs: '-1' given; a whole number from 0"),
+        (["verify", "--examples", "0"], "argument --examples: '0' given; a whole number from 1"),
+        (["soak", "--networks", "1.5"], "argument --networks: '1.5' given; a whole number from 1"),
+        (["soak", "--minutes", "0"], "argument --minutes: '0' given; a number above 0"),
+        (["soak", "--minutes", "soon"], "argument --minutes: 'soon' given; a number above 0"),
+    ],
+)
+def test_a_number_that_is_none(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    command = f"gradproof {arguments[0]}"
+    expected = rf"gradproof: {re.escape(said)} is expected; see {command} --help\n"
+    assert re.fullmatch(expected, capsys.readouterr().err)
+
+
+def test_the_least_numbers_are_taken() -> None:
+    parse = cli._parser().parse_args
+    assert parse(["verify", "--jobs", "0", "--examples", "1"]).examples == 1
+    assert parse(["soak", "--minutes", "0.5"]).minutes == 0.5
+
+
+def test_names_between_commas() -> None:
+    assert cli._names("Linear, ReLU,Linear") == ("Linear", "ReLU")
+    assert cli._names("") == ()
+
+
+def test_the_options_under_pytest() -> None:
+    given: list[str] = []
+
+    class Group:
+        def addoption(self, name: str, **said: Any) -> None:
+            given.append(f"  {name} = {said.get('default')}: {said['help']}")
+
+    class Parser:
+        def getgroup(self, name: str) -> Group:
+            given.append(name)
+            return Group()
+
+    parser: Any = Parser()
+    pytest_plugin.pytest_addoption(parser)
+    text = "\n".join(given) + "\n"
+    assert text == expected("options-pytest", text)
