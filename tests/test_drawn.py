@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from gradproof.errors import InputError
 from gradproof.fill import HAZARDS, LAYOUTS, fill, lay_out
 from gradproof.spec import Entry, choice, index, positive, real, spec, uniform
 from gradproof.verdict import Judgement
-from gradproof.worker import About, _features
+from gradproof.worker import About, _features, run_task
 from manual.activation import Tanh
 from manual.arithmetic import Add
 from manual.linear import Linear
@@ -149,11 +148,16 @@ def test_the_row_of_an_example() -> None:
     assert (alone.width_min, alone.width_max, alone.parameters) == (1, 1, 0)
 
 
-def test_a_crash_is_told_in_one_line_with_the_place_of_its_traceback(tmp_path: Path) -> None:
-    future: Future[Any] = Future()
-    future.set_exception(ValueError("a\n" + "b" * 400))
+def test_a_crash_is_told_in_one_line_with_the_place_of_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: Any) -> Iterator[Any]:
+        raise ValueError("a\n" + "b" * 400)
+        yield
+
+    monkeypatch.setattr(processes, "parallel", crash)
     with pytest.raises(InputError) as told:
-        processes._outcome(future, tmp_path)
+        list(processes.in_processes(run_task, [], 1, tmp_path, "nothing"))
     said = str(told.value)
     what = ("ValueError: a " + "b" * 400)[:300]
     place = tmp_path / "crash.txt"
