@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradproof.bound import Comparison, vacuous
-from gradproof.judge import smooth_names
+from gradproof.cases import smooth_names
 from gradproof.network_oracle import NetworkOracle
 from gradproof.oracle import CHEAP, THOROUGH, Oracle
 from gradproof.sensitivity import plant, plantable

@@ -11,10 +11,10 @@ import numpy as np
 
 from gradproof.ball_run import Unsupported
 from gradproof.bound import C, Comparison, settle
-from gradproof.cases import Case
+from gradproof.cases import Case, smooth_names
 from gradproof.enclosure import MOST, Enclosure, distance, enclose, entries
 from gradproof.fill import Array
-from gradproof.judge import measure, smooth_names
+from gradproof.judge import measure
 from gradproof.kinks import jumps
 from gradproof.network_oracle import NetworkOracle
 from gradproof.oracle import Oracle

@@ -57,17 +57,15 @@ def elsewhere(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Seq
 
 def later(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
     """The finding on the same array in an optimiser's next step; nothing for a layer."""
-    for found in _cases(subject, finding, _later) if finding.before else ():
-        same = _same_array(finding, found)
-        if same is not None and same.failed and _finite(same):
-            yield same, [f for f in found if f is not same]
+    for found in _cases(subject, finding, _turned, ahead=True) if finding.before else ():
+        yield from _wrong(finding, found)
 
 
 def varied(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
     """The finding on the same array with other values of all options that are fractions."""
     for seed in range(VARIED):
         r = np.random.default_rng([finding.case.seed, seed])
-        yield from _wrong(finding, partial(_with_options, subject, finding, r))
+        yield from _wrong(finding, _tried(partial(_with_options, subject, finding, r)))
 
 
 def _with_options(subject: Subject, finding: Finding, r: Any) -> Sequence[Finding]:
@@ -75,14 +73,18 @@ def _with_options(subject: Subject, finding: Finding, r: Any) -> Sequence[Findin
     return _judged(subject, replace(finding, case=replace(finding.case, layer=layer)), r, _moved)
 
 
-def _wrong(
-    finding: Finding, judging: Callable[[], Sequence[Finding]]
-) -> Iterator[tuple[Finding, Sequence[Finding]]]:
-    """The finding on the same array in another case, if that can be judged and disagrees too."""
+def _tried(judging: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
+    """What comes of it; nothing where the case cannot be judged."""
     try:
-        found = judging()
+        return judging()
     except Exception:  # noqa: BLE001  (whatever a layer says of what it does not take)
-        return
+        return []
+
+
+def _wrong(
+    finding: Finding, found: Sequence[Finding]
+) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array in another case, if it disagrees there too."""
     same = _same_array(finding, found)
     if same is not None and same.failed and _finite(same):
         yield same, [f for f in found if f is not same]
@@ -110,7 +112,7 @@ def larger(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequen
         r = np.random.default_rng([case.seed, seed])
         arrays = {n: _grown(a, longer, r) for n, a in case.arrays.items()}
         grown = replace(case, arrays=arrays, dtype="float64", hazards=("normal",) * 3, dy=())
-        yield from _wrong(finding, partial(_findings, subject, grown))
+        yield from _wrong(finding, _tried(partial(_findings, subject, grown)))
 
 
 def _findings(subject: Subject, case: Case) -> Sequence[Finding]:
@@ -145,19 +147,22 @@ def _same_array(finding: Finding, found: Sequence[Finding]) -> Finding | None:
     return next(same, None)
 
 
-def _cases(subject: Subject, finding: Finding, move: Move) -> Iterator[Sequence[Finding]]:
+def _cases(
+    subject: Subject, finding: Finding, move: Move, ahead: bool = False
+) -> Iterator[Sequence[Finding]]:
+    """The findings on moved numbers; ahead: after one more step of an optimiser."""
     if hasattr(finding.case.layer, "steps"):
         return
     for seed in range(TIMES):
         r = np.random.default_rng([finding.case.seed, seed])
         try:
-            yield _judged(subject, finding, r, move)
+            yield _judged(subject, finding, r, move, ahead)
         except (ValueError, RuntimeError, IndexError):  # it was moved out of its domain
             continue
 
 
 def _judged(
-    subject: Subject, finding: Finding, r: np.random.Generator, move: Move
+    subject: Subject, finding: Finding, r: np.random.Generator, move: Move, ahead: bool = False
 ) -> Sequence[Finding]:
     from gradproof.judge import judge_layer
     from gradproof.steps import ReferenceStep, apart, as_arrays, judge_step
@@ -173,7 +178,7 @@ def _judged(
         for n, a in finding.before.items()
     }
     grads, state = apart(before)
-    if move is _later:
+    if ahead:
         arrays, state = as_arrays(ReferenceStep(subject, case.layer, arrays, grads, state)())
         grads = {n: _turned(g, r) for n, g in grads.items()}
     here = replace(case, arrays=arrays)
@@ -205,25 +210,21 @@ def _turned(a: Array | None, r: np.random.Generator) -> Any:
     )
 
 
-def _later(a: Array | None, r: np.random.Generator) -> Any:
-    """As `_turned`; a step is taken as well."""
-    return _turned(a, r)
-
-
 def _off(a: Array | None, r: np.random.Generator) -> Any:
     """Up by another share of the largest for each entry, and all of them nearer to 0."""
-    if a is None:
-        return None
-    size = np.abs(a).max(initial=0.0) or 1.0
-    return np.asarray(0.98 * _wide(a) + 0.01 * size * r.uniform(0.2, 1, a.shape))
+    return _raised(a, r, 0.98, 0.01)
 
 
 def _barely(a: Array | None, r: np.random.Generator) -> Any:
     """Up by another tiny share of the largest for each entry."""
+    return _raised(a, r, 1.0, 1e-10)
+
+
+def _raised(a: Array | None, r: np.random.Generator, kept: float, share: float) -> Any:
     if a is None:
         return None
     size = np.abs(a).max(initial=0.0) or 1.0
-    return np.asarray(_wide(a) + 1e-10 * size * r.uniform(0.2, 1, a.shape))
+    return np.asarray(kept * _wide(a) + share * size * r.uniform(0.2, 1, a.shape))
 
 
 def _wide(a: Any) -> Any:

@@ -51,7 +51,7 @@ class Comparison:
             error = np.abs(manual - reference)
             if not np.isfinite(error).all():
                 error = np.where(np.isnan(error), np.inf, error)
-                error = np.where(_same(manual, reference), 0.0, error)
+                error = np.where(same(manual, reference), 0.0, error)
         self.floor = self._first_floor()
         self.error = error
 
@@ -68,7 +68,7 @@ class Comparison:
         with np.errstate(all="ignore"):
             noise = np.abs(disturbed - undisturbed) + self._least
             if not np.isfinite(noise).all():
-                noise = np.where(_same(disturbed, undisturbed), self._least, noise)
+                noise = np.where(same(disturbed, undisturbed), self._least, noise)
                 noise = np.where(np.isfinite(noise), noise, np.inf)
         self.floor = np.maximum(self.floor, noise)
 
@@ -84,7 +84,7 @@ class Comparison:
         return self.exact or self._within
 
 
-def _same(a: Array, b: Array) -> Array:
+def same(a: Array, b: Array) -> Array:
     """Equal infinities, and NaN on both sides, are no difference."""
     return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))
 

@@ -72,6 +72,11 @@ class Case:
         return replace(self, dy=draw_dy(outputs, self.hazards[-1], self.seed))
 
 
+def smooth_names(case: Case) -> list[str]:
+    """The arguments that have a gradient, in order."""
+    return [name for name, s in zip(case.arrays, case.smooth, strict=True) if s]
+
+
 def largest(arrays: Sequence[Array]) -> float:
     """The largest magnitude in the arrays, at least 1."""
     return max([1.0, *(float(np.abs(a).max()) for a in arrays if a.size)])

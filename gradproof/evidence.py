@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradproof.again import again, elsewhere, larger, later, varied
-from gradproof.cases import Case
+from gradproof.cases import Case, smooth_names
 from gradproof.fill import Array
 from gradproof.subject import Subject
 from gradproof.verdict import Finding
@@ -135,8 +135,7 @@ class Evidence:
 
         oracle = Oracle(function, list(arrays.values()), self.case.smooth)
         oracle.set_dy(tuple(dy) or self.case.dy)
-        names = [n for n, s in zip(arrays, self.case.smooth, strict=True) if s]
-        found = dict(zip(names, oracle.gradients(), strict=True))[self.quantity]
+        found = dict(zip(smooth_names(self.case), oracle.gradients(), strict=True))[self.quantity]
         return np.zeros(self.reference.shape) if found is None else _wide(found)
 
     def expected(
@@ -171,6 +170,11 @@ class Evidence:
 
     def _twin(self, *tensors: Any) -> Any:
         return self.subject.twin(self.case.layer, *tensors)
+
+
+def joined(cases: Sequence[Evidence], side: str) -> Array:
+    """That array of all cases, one after the other."""
+    return np.concatenate([np.ravel(getattr(case, side)) for case in cases])
 
 
 def evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> Evidence:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gradproof.evidence import Evidence
+from gradproof.evidence import Evidence, joined
 from gradproof.fill import Array
 
 Terms: TypeAlias = Callable[[Evidence], Iterator[tuple[str, Array]]]
@@ -48,10 +48,7 @@ def _explained(terms: Terms, cases: Sequence[Evidence]) -> str:
     for case in cases:
         for name, a in dict(terms(case)).items():
             known.setdefault(name, []).append(np.broadcast_to(a, case.manual.shape).ravel())
-    over, manual, reference = (
-        np.concatenate([np.ravel(getattr(c, side)) for c in cases])
-        for side in ("over", "manual", "reference")
-    )
+    over, manual, reference = (joined(cases, s) for s in ("over", "manual", "reference"))
     chosen = np.argsort(~over, kind="stable")[:MOST]
     if over[chosen].sum() < FEW:
         return ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gradproof import hygiene
 from gradproof.bound import Comparison, settle, within
-from gradproof.cases import Case, received, received_dy
+from gradproof.cases import Case, received, received_dy, smooth_names
 from gradproof.clock import Clock
 from gradproof.fill import Array
 from gradproof.hygiene import Misconduct
@@ -25,9 +26,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
     from gradproof.oracle import Oracle
     from gradproof.overflow import overflows
 
-    def function(*tensors: Any) -> Any:
-        return subject.twin(case.layer, *tensors)
-
+    function = partial(subject.twin, case.layer)
     with clock("reference"):
         oracle = Oracle(function, list(case.arrays.values()), case.smooth)
     with clock("draw"):
@@ -69,11 +68,6 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
         overflows(function, case, found)
         judgement.kink = at_kink(function, case)
     return judgement
-
-
-def smooth_names(case: Case) -> list[str]:
-    """The arguments that have a gradient, in order."""
-    return [name for name, s in zip(case.arrays, case.smooth, strict=True) if s]
 
 
 def pair_up(

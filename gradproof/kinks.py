@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.cases import Case
+from gradproof.cases import Case, smooth_names
 from gradproof.fill import Array
 from gradproof.verdict import Finding
 
@@ -51,7 +51,7 @@ def _hull(
     ]
     dy = [None if d is None else d.astype(np.float64) for d in case.dy]
     r = np.random.default_rng(0)
-    names = [n for n, s in zip(case.arrays, case.smooth, strict=True) if s]
+    names = smooth_names(case)
     hull: dict[str, tuple[Array, Array]] = {}
     step: dict[int, Any] = {i: 0.0 for i, smooth in enumerate(case.smooth) if smooth}
     for k in range(2 * directions + 1):

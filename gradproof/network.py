@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gradproof import hygiene
-from gradproof.bound import Comparison, settle
-from gradproof.cases import Case, largest, received, received_dy
+from gradproof.bound import Comparison, same, settle
+from gradproof.cases import Case, largest, received, received_dy, smooth_names
 from gradproof.clock import Clock
 from gradproof.fill import Array, lay_out
 from gradproof.hygiene import Misconduct, Ran
-from gradproof.judge import judge_layer, measure, pair_up, smooth_names
+from gradproof.judge import judge_layer, measure, pair_up
 from gradproof.subject import Subject
 from gradproof.verdict import Finding, Judgement, fault, settled
 
@@ -121,10 +122,7 @@ def _read_only(arrays: Any) -> list[Array | None]:
 def _alone(subject: Subject, case: Case) -> Any:
     from gradproof.oracle import Oracle
 
-    def function(*tensors: Any) -> Any:
-        return subject.twin(case.layer, *tensors)
-
-    oracle = Oracle(function, list(case.arrays.values()), case.smooth)
+    oracle = Oracle(partial(subject.twin, case.layer), list(case.arrays.values()), case.smooth)
     oracle.set_dy(case.dy)
     oracle.gradients()
     return oracle
@@ -137,9 +135,6 @@ def _look_closer(
     from gradproof.kinks import conventions
     from gradproof.overflow import overflows
 
-    def function(*tensors: Any) -> Any:
-        return subject.twin(alone.layer, *tensors)
-
     if hasattr(alone.layer, "steps"):
         inner = judge_network(subject, alone, clock, path=f"{name}.").findings
         faults = [f for f in inner if f.failed]
@@ -149,6 +144,7 @@ def _look_closer(
                 own = free[f.quantity]
                 f.verdict, f.cause, f.comparison = own.verdict, own.cause, own.comparison
         return [*(f for f in faults if f.depth == "isolated"), *found]
+    function = partial(subject.twin, alone.layer)
     conventions(function, alone, found)
     overflows(function, alone, found)
     return found
@@ -262,8 +258,7 @@ def _same(finding: Finding, array: Array) -> bool:
     c = finding.comparison
     assert c is not None
     with np.errstate(invalid="ignore"):
-        near = (np.abs(c.manual - array) <= c.bound) | (c.manual == array)
-    return bool(np.all(near | (np.isnan(c.manual) & np.isnan(array))))
+        return bool(np.all((np.abs(c.manual - array) <= c.bound) | same(c.manual, array)))
 
 
 def _right_at_own_state(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.cases import Case
+from gradproof.cases import Case, smooth_names
 from gradproof.verdict import Finding
 
 _LESS = 2.0**-64
@@ -31,8 +31,7 @@ def overflows(function: Callable[..., Any], case: Case, found: list[Finding]) ->
 
     oracle = Oracle(function, list(case.arrays.values()), case.smooth)
     oracle.set_dy([None if d is None else d * d.dtype.type(_LESS) for d in case.dy])
-    names = [n for n, s in zip(case.arrays, case.smooth, strict=True) if s]
-    smaller = dict(zip(names, oracle.gradients(), strict=True))
+    smaller = dict(zip(smooth_names(case), oracle.gradients(), strict=True))
     for f in lost:
         small, c = smaller[f.quantity], f.comparison
         if small is not None and c is not None and np.isfinite(small[c.error > c.bound]).all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradproof.evidence import Evidence
+from gradproof.evidence import Evidence, joined
 from gradproof.factors import factor_between
 from gradproof.fill import Array
 
@@ -24,10 +24,7 @@ def regions(e: Evidence) -> str:
     if e.finding.before or hasattr(e.case.layer, "steps"):
         return ""
     cases = (e, *e.others, *e.elsewhere)
-    over, manual, reference = (
-        np.concatenate([np.ravel(getattr(c, side)) for c in cases])
-        for side in ("over", "manual", "reference")
-    )
+    over, manual, reference = (joined(cases, s) for s in ("over", "manual", "reference"))
     well = ~over & (reference != 0)
     if min(over.sum(), well.sum()) < FEW:
         return ""

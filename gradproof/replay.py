@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from gradproof.cases import Case
 from gradproof.clock import Clock
@@ -44,9 +44,7 @@ def _refused(subject: Subject, case: Case) -> str:
     """Why the reference cannot take a case, in one line; "" if it can."""
     from gradproof.oracle import Oracle
 
-    def function(*tensors: Any) -> Any:
-        return subject.twin(case.layer, *tensors)
-
+    function = partial(subject.twin, case.layer)
     try:
         y = Oracle(function, list(case.arrays.values()), case.smooth).y
     except Exception as error:  # noqa: BLE001  (whatever it raises, the arrays do not fit)

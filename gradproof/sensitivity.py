@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 
 from gradproof.bound import Comparison
-from gradproof.cases import Case
-from gradproof.judge import measure, smooth_names
+from gradproof.cases import Case, smooth_names
+from gradproof.judge import measure
 from gradproof.subject import Subject
 from gradproof.verdict import Finding, Judgement
 from gradproof.worker import Task, judged

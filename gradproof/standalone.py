@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.bound import Comparison, settle
-from gradproof.cases import Case
+from gradproof.cases import Case, smooth_names
 from gradproof.fill import Array
 from gradproof.subject import Subject
 from gradproof.twin_source import NotAlone, source_of
@@ -203,7 +203,7 @@ def _expected(subject: Subject, finding: Finding) -> tuple[Array, Array]:
         lambda *t: subject.twin(case.layer, *t), list(case.arrays.values()), case.smooth
     )
     oracle.set_dy(case.dy)
-    smooth = [n for n, s in zip(case.arrays, case.smooth, strict=True) if s]
+    smooth = smooth_names(case)
     gradients = dict(zip(smooth, oracle.gradients(), strict=True))
     name, index = _which(finding)
     reference = gradients[name] if name in gradients else oracle.y[index]
@@ -267,7 +267,7 @@ def _ask_torch(
         raise NotAlone("no twin by the layer's type")
     functions = [f for f in twins.values() if isinstance(f, FunctionType)]
     imports, definitions = source_of(functions, {"twin": subject.twin})
-    smooth = [n for n, s in zip(case.arrays, case.smooth, strict=True) if s]
+    smooth = smooth_names(case)
     torch_lines = f"return outputs[{index}].detach().numpy()"
     if quantity in case.arrays:
         torch_lines = textwrap.dedent(f"""\

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gradproof.evidence import Evidence
+from gradproof.evidence import Evidence, joined
 from gradproof.factors import factor_between
 from gradproof.fill import Array
 
@@ -102,11 +102,7 @@ def _all(e: Evidence) -> tuple[Array, Array]:
     cases = e.exact
     if sum(np.count_nonzero(c.over) for c in cases) < ENOUGH:
         return np.zeros(0), np.zeros(0)
-    manual, reference = (
-        np.concatenate([np.ravel(getattr(c, side)) for c in cases])
-        for side in ("manual", "reference")
-    )
-    return manual, reference
+    return joined(cases, "manual"), joined(cases, "reference")
 
 
 def _constant(made: Array, of: Array, exact: float = EXACT) -> float | None:

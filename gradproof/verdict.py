@@ -126,11 +126,10 @@ class Judgement:
 
 def settled(layer: str, case: Case, depth: str, quantity: str, comparison: Comparison) -> Finding:
     """The finding for a comparison of which all samples were taken."""
-    why = vacuous(comparison)
-    if not comparison.within():
-        verdict, cause = "disagree", ""
-    else:
-        verdict, cause = "vacuous" if why else "agree", why
+    verdict, cause = "disagree", ""
+    if comparison.within():
+        cause = vacuous(comparison)
+        verdict = "vacuous" if cause else "agree"
     shape = comparison.reference.shape
     return Finding(layer, case, depth, quantity, shape, verdict, cause, comparison)
 

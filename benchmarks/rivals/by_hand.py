@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.cases import Case
+from gradproof.cases import Case, smooth_names
 from gradproof.fill import Array
-from gradproof.judge import smooth_names
 
 
 @dataclass(frozen=True)
