@@ -56,7 +56,7 @@ def _hull(
     step: dict[int, Any] = {i: 0.0 for i, smooth in enumerate(case.smooth) if smooth}
     for k in range(2 * directions + 1):
         if k % 2:
-            step = {i: distance * _scale(arrays[i]) * _signs(r, arrays[i]) for i in step}
+            step = {i: distance * _scale(arrays[i]) * _direction(r, arrays[i]) for i in step}
         else:
             step = {i: -along for i, along in step.items()}
         moved = [a if i not in step else a + step[i] for i, a in enumerate(arrays)]
@@ -84,8 +84,9 @@ def _scale(a: Array | None) -> float:
     return 1.0 if a is None else float(np.abs(a).max(initial=0.0)) or 1.0
 
 
-def _signs(r: np.random.Generator, a: Array | None) -> Any:
-    return 0.0 if a is None else r.choice([-1.0, 1.0], a.shape)
+def _direction(r: np.random.Generator, a: Array | None) -> Any:
+    """Either way, and no two entries equally far: of two that tie, each comes first once."""
+    return 0.0 if a is None else r.choice([-1.0, 1.0], a.shape) * r.uniform(0.5, 1.0, a.shape)
 
 
 def conventions(function: Callable[..., Any], case: Case, found: list[Finding]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,14 +11,17 @@ import pytest
 
 pytest.importorskip("torch", reason="layers are judged against torch")
 
+from gradproof.kinks import jumps
 from gradproof.verdict import Finding
 from manual.activation import Sigmoid, Tanh
 from manual.arithmetic import Add, Divide, Multiply
+from manual.binary import BCELoss
 from manual.elu import ELU
 from manual.hard import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink
 from manual.net import Net, Step
 from manual.rectifier import LeakyReLU, ReLU
-from tests.planted import break_gradient, case_of, judged
+from manual.reduce import Max
+from tests.planted import SUBJECT, break_gradient, case_of, judged
 
 # A kink of each layer, and the slope on the side that torch does not take.
 OTHER_SIDES = [
@@ -63,6 +68,42 @@ def test_a_smooth_place_has_no_other_side(monkeypatch: Any) -> None:
     assert found.verdict == "disagree"
 
 
+SLOPES = [
+    (ReLU(), [0.0, 2.0, 0.0], [3.0, 5.0, -2.0], [0.0, 5.0, -2.0], [3.0, 5.0, 0.0]),
+    (Hardswish(), [3.0, -3.0, 1.0], [1.0, 1.0, 6.0], [1.0, -0.5, 5.0], [1.5, 0.0, 5.0]),
+    (Max(), [1.0, 1.0, 0.0], 3.0, [0.0, 0.0, 0.0], [3.0, 3.0, 0.0]),
+    (Max(), [1.0, 0.0, 1.0, 1.0], 6.0, [0.0, 0.0, 0.0, 0.0], [6.0, 0.0, 6.0, 6.0]),
+    (ReLU(), [1e6, 0.0], [1.0, 4.0], [1.0, 0.0], [1.0, 4.0]),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("layer", "x", "dy", "low", "high"), SLOPES)
+def test_the_slopes_on_either_side(
+    layer: Any, x: Any, dy: Any, low: Any, high: Any, dtype: str
+) -> None:
+    case = replace(case_of(layer, dtype, x=np.array(x)), dy=(np.array(dy, dtype),))
+    few = 1 if np.count_nonzero(np.array(x) == max(x)) < 3 else 8  # enough for two that tie
+    for directions in (few, 8):
+        found = jumps(partial(SUBJECT.twin, layer), case, directions)
+        assert [np.round(side, 6).tolist() for side in found["x"]] == [low, high]
+
+
+def test_where_there_is_no_kink_there_is_no_jump() -> None:
+    other = np.array([[1.0, -1.0]])
+    case = case_of(Multiply(), x=np.array([[0.0], [2.0]]), other=other)
+    case = replace(case, dy=(np.ones((2, 2)),))
+    assert jumps(partial(SUBJECT.twin, case.layer), case, 8) == {}
+
+
+def test_what_is_at_the_edge_of_its_domain_is_moved_inside() -> None:
+    """Binary cross-entropy takes probabilities alone, and is smooth on all of them."""
+    half = np.full(3, 0.5)
+    case = case_of(BCELoss(reduction="none"), x=np.array([0.0, 1.0, 0.25]), target=half)
+    case = replace(case, dy=(np.ones(3),))
+    assert "x" not in jumps(partial(SUBJECT.twin, case.layer), case, 8)
+
+
 def nested(*steps: Step) -> Net:
     """These steps as a network inside of another."""
     inner = Net(("x",), steps)
@@ -89,6 +130,9 @@ def test_a_rounding_that_crosses_a_kink_is_no_error(monkeypatch: Any, dtype: str
         judgement = judged(case_of(net, dtype, x=np.array([0.0, 0.25, -7.5])))
         crossed = [f for f in judgement.findings if "between the two forwards" in f.cause]
         assert "y" in {f.quantity for f in crossed}
+        assert {f.cause for f in crossed} == {
+            "a kink lies between the two forwards; right at its own state"
+        }
         assert judgement.culprit is None
 
 

@@ -54,3 +54,38 @@ def test_what_is_infinite_by_itself_has_to_be(monkeypatch: Any) -> None:
         monkeypatch, Divide, "x", lambda g, saved, dy: np.where(np.isinf(g["x"]), np.nan, g["x"])
     )
     assert verdicts(case)["x"] == {"disagree"}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_products_of_an_output_that_overflow_and_cancel(dtype: str) -> None:
+    """∞ − ∞ is NaN, but a fused product and sum rounds once, and stays −∞ or ∞."""
+    large = np.sqrt(float(np.finfo(dtype).max)) * 4
+    x = large * np.array([[1.0, -1.0], [1.0, 1.0], [-1.0, 2.0]])
+    case = case_of(Linear(), dtype, x=x, weight=large * np.array([[1.0, 1.0], [2.0, -1.0]]))
+    assert {f.verdict for f in judged(case).findings if f.quantity == "y"} <= {"agree", "vacuous"}
+
+
+def output(monkeypatch: Any, kind: Any, change: Any) -> None:
+    right = kind.forward
+
+    def forward(self: Any, *args: Any) -> Any:
+        y, saved = right(self, *args)
+        return change(y), saved
+
+    monkeypatch.setattr(kind, "forward", forward)
+
+
+def test_an_output_that_overflows_otherwise(monkeypatch: Any) -> None:
+    x = np.array([[1e300, 1e300]])
+    output(monkeypatch, Linear, lambda y: np.where(np.isinf(y), np.nan, y))
+    (found, *_) = judged(case_of(Linear(), x=x, weight=x)).findings
+    assert (found.quantity, found.verdict, found.cause) == ("y", "vacuous", "it overflows")
+    output(monkeypatch, Linear, lambda y: np.where(np.isnan(y), 1.0, y))
+    (found, *_) = judged(case_of(Linear(), x=x, weight=x)).findings
+    assert (found.quantity, found.verdict) == ("y", "disagree")
+
+
+def test_an_output_that_is_infinite_by_itself_has_to_be(monkeypatch: Any) -> None:
+    case = case_of(Divide(), x=np.full(2, 1e300), other=np.array([0.0, 2.0]))
+    output(monkeypatch, Divide, lambda y: np.where(np.isinf(y), np.nan, y))
+    assert {f.verdict for f in judged(case).findings if f.quantity == "y"} == {"disagree"}
