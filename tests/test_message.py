@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from manual.net import Net, Step
 from manual.rectifier import ReLU
 from manual.sgd import SGD
 from manual.softmax import Softmax
+from tests.golden import unchanged
 from tests.planted import SUBJECT, break_gradient, case_of, judged, normal
 from tests.test_diagnose import EVEN, LINEAR, RESIDUAL, SOFTMAX, assigning
 
@@ -40,40 +40,36 @@ def measured(text: str) -> str:
     return re.sub(r"[\d.]+(e\+\d+)?×", "#×", text)
 
 
-def expected(name: str) -> str:
-    return (Path(__file__).parent / "messages" / f"{name}.txt").read_text(encoding="utf-8")
-
-
 def test_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, Softmax, "x", lambda g, s, d: s[0] * d)
-    assert message(SOFTMAX, "6 layers") == expected("gradient")
+    unchanged("gradient", message(SOFTMAX, "6 layers"))
 
 
 def test_a_parameter_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, Linear, "bias", lambda g, s, d: d.mean(axis=0))
     case = case_of(Linear(), "float32", x=normal(5, 3), weight=normal(4, 3), bias=normal(4))
-    assert message(case) == expected("float32")
+    unchanged("float32", message(case))
 
 
 def test_a_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, Linear, "bias", lambda g, s, d: d)
-    assert message(LINEAR) == expected("shape")
+    unchanged("shape", message(LINEAR))
 
 
 def test_an_exception_in_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: 1 / 0)
-    assert message(NETWORK) == expected("exception")
+    unchanged("exception", message(NETWORK))
 
 
 def test_wiring_lists_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Net, "backward", assigning)
-    assert message(NETWORK) == expected("wiring")
+    unchanged("wiring", message(NETWORK))
 
 
 def test_a_choice_at_a_kink(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, ReLU, "x", lambda g, s, d: d * (s[0] >= 0))
     case = case_of(ReLU(), x=np.array([0.0, 2.0, 3.0]))
-    assert message(case) == expected("kink")
+    unchanged("kink", message(case))
 
 
 def test_another_forward(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,17 +78,17 @@ def test_another_forward(monkeypatch: pytest.MonkeyPatch) -> None:
         return y, (y,)
 
     monkeypatch.setattr(Tanh, "forward", forward)
-    assert message(EVEN) == expected("forward")
+    unchanged("forward", message(EVEN))
 
 
 def test_a_layer_in_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, Sigmoid, "x", lambda g, s, d: -g["x"])
-    assert message(NETWORK) == expected("layer_in_network")
+    unchanged("layer_in_network", message(NETWORK))
 
 
 def test_not_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: g["x"] * np.nan)
-    assert message(EVEN) == expected("not_a_number")
+    unchanged("not_a_number", message(EVEN))
 
 
 def test_an_optimiser(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +101,7 @@ def test_an_optimiser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SGD, "step", step)
     case = StepCase(SGD(lr=0.5), ((2, 3), (4,)), (1.0, 1.0), False, "float64", 0)
     text = explain_culprit(SUBJECT, judge_steps(SUBJECT, case, Clock()), "")
-    assert measured(text) == expected("optimiser")
+    unchanged("optimiser", measured(text))
 
 
 def test_numbers_are_shown_in_the_dtype_and_ratios_to_three_digits() -> None:
@@ -115,7 +111,7 @@ def test_numbers_are_shown_in_the_dtype_and_ratios_to_three_digits() -> None:
     right = settled("", case, "isolated", "y", Comparison(reference + reference / 2**22, reference))
     wrong = settled("", case, "isolated", "x", Comparison(manual, reference))
     vote = Votes((1, 0), "autograd = complex step ≠ manual", "it is wrong")
-    assert explain(wrong, [right], vote, "a slip", "") == expected("numbers")
+    unchanged("numbers", explain(wrong, [right], vote, "a slip", ""))
 
 
 def test_a_free_run_says_that_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from gradproof.score import Row
 from gradproof.soak import Summary, Tally, summarise
 from gradproof.soak_file import Disagreement, Shard
 from gradproof.worker import Done, Task
-from tests.golden import expected
+from tests.golden import unchanged
 from tests.planted import SUBJECT
 
 KILLED = Row(
@@ -116,7 +116,7 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     terminal.show(tmp_path, about(interrupted=True), [], Path("out"))
     terminal.show(tmp_path, about(**{"too vacuous": True}), [], Path("out"))
     text = shown(capsys)
-    assert text == expected("terminal-run", text)
+    unchanged("terminal-run", text)
 
 
 def test_a_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,7 +127,7 @@ def test_a_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     right = replace(found, false_alarms=0, disagreements=())
     terminal.show_soak(right, 1001, tmp_path / "soak.jsonl")
     text = shown(capsys).replace(f"record: {tmp_path}", "record: folder")
-    assert text == expected("terminal-soak", text)
+    unchanged("terminal-soak", text)
 
 
 def test_the_sum_of_a_soak() -> None:
@@ -157,7 +157,7 @@ def test_a_trial(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.show_trial(ROWS, Path("out"))
     terminal.show_trial(ROWS[:1], Path("out"))
     text = shown(capsys)
-    assert text == expected("terminal-trial", text)
+    unchanged("terminal-trial", text)
 
 
 def test_a_trial_in_full() -> None:
@@ -165,7 +165,7 @@ def test_a_trial_in_full() -> None:
     said = {"passed": False, "seed": 3, "profile": "default", "environment": place}
     whole = trial_report.markdown(ROWS, said)
     text = whole + trial_report._csv(ROWS)
-    assert text == expected("trial", text)
+    unchanged("trial", text)
 
 
 def test_the_layers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,285 @@
+"""What a diagnosis has to go on and what it tries, one line each, on small whole numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="a finding has torch's numbers")
+
+from gradproof import (
+    again,
+    cotangents,
+    factors,
+    formula,
+    oracle,
+    order,
+    otherwise,
+    special,
+    terms,
+    update,
+)
+from gradproof.clock import Clock
+from gradproof.evidence import Evidence, evidence
+from gradproof.network import judge
+from gradproof.replay import beside
+from gradproof.steps import StepCase, judge_steps
+from manual.activation import Tanh
+from manual.adam import Adam
+from manual.arithmetic import Multiply
+from manual.cross_entropy import CrossEntropyLoss
+from manual.hard import Hardtanh
+from manual.linear import Linear
+from manual.matmul import MatMul
+from manual.net import Net, Step
+from manual.piece import Split
+from manual.sgd import SGD
+from tests.golden import unchanged
+from tests.planted import SUBJECT, break_gradient, case_of
+from tests.test_findings import on, whole
+
+LINEAR = on(Linear(), whole(2, 3), x=whole(2, 2), weight=whole(3, 2), bias=whole(3))
+CHOICE = on(
+    CrossEntropyLoss(reduction="sum", label_smoothing=0.25),
+    np.array(2.0),
+    x=whole(2, 3),
+    target=np.array([2, 0]),
+    weight=np.array([0.5, 2.0, 4.0]),
+)
+PARTS = on(Split(1, dim=1), whole(2, 1), None, whole(2, 1, seed=1), x=whole(2, 3))
+CLIPPED = on(Hardtanh(-2.0, 3.0), whole(4), x=whole(4))
+SQUARE = on(MatMul(), whole(2, 2, seed=2), x=whole(2, 2), other=whole(2, 2, seed=1))
+PRODUCT = on(Multiply(), whole(2, 3, seed=2), x=whole(2, 3), other=whole(3))
+STEPS = StepCase(Adam(lr=0.5, betas=(0.75, 0.5), amsgrad=True), ((), (2,)), (1.0, 0.1, 0.1),
+                 sparse=False, dtype="float64", seed=2)  # fmt: skip
+
+
+@contextmanager
+def planting() -> Iterator[pytest.MonkeyPatch]:
+    """To change something, with few samples of noise: nothing here is nearly right."""
+    with pytest.MonkeyPatch.context() as planted:
+        planted.setattr(oracle, "CHEAP", 1)
+        planted.setattr(oracle, "THOROUGH", 1)
+        yield planted
+
+
+def clue(case: Any, name: str) -> Evidence:
+    """The evidence on a gradient that is twice as large as it should be, and more by dy."""
+    with planting() as planted:
+        break_gradient(planted, type(case.layer), name, wrong(name))
+        judgement = judge(SUBJECT, case, Clock())
+        finding = judgement.culprit
+        assert finding is not None and finding.quantity == name
+        made = evidence(SUBJECT, finding, beside(judgement, finding))
+        for other in ("elsewhere", "larger", "varied", "later"):
+            getattr(made, other)  # as long as it is wrong
+    return made
+
+
+def wrong(name: str) -> Any:
+    return lambda g, saved, dy: 2 * g[name] + np.sum(dy[0] if isinstance(dy, tuple) else dy)
+
+
+def clue_of_steps(case: StepCase = STEPS) -> Evidence:
+    """The evidence on an optimiser that goes twice as far."""
+    kind = type(case.optimizer)
+    right = kind.update
+
+    def update(self: Any, param: Any, grad: Any, memory: Any) -> Any:
+        new, kept = right(self, param, grad, memory)
+        return (2 * new - param if memory.get("step", 2) > 1 else new), kept
+
+    with planting() as planted:
+        planted.setattr(kind, "update", update)
+        judgement = judge_steps(SUBJECT, case, Clock())
+        finding = [f for f in judgement.findings if f.failed][-1]
+        made = evidence(SUBJECT, finding, beside(judgement, finding))
+        for other in ("elsewhere", "larger", "varied", "later"):
+            getattr(made, other)
+    return made
+
+
+def numbers(array: Any) -> str:
+    if array is None:
+        return "none"
+    a = np.asarray(array)
+    said = " ".join(f"{n:.4g}" for n in (a + 0.0).ravel().tolist())
+    return f"{a.dtype} {a.shape} {said}"
+
+
+def named(arrays: Any) -> Iterator[str]:
+    yield from (f"{name}: {numbers(a)}" for name, a in dict(arrays).items())
+
+
+def listed(title: str, lines: Iterable[str]) -> str:
+    return "\n".join([title, *(f"  {line}" for line in lines)]) + "\n"
+
+
+def described(e: Evidence) -> Iterator[str]:
+    yield f"{e.quantity} of {e.case.layer} in {e.case.dtype}"
+    for name in ("manual", "reference", "over", "error"):
+        yield f"{name}: {numbers(getattr(e, name))}"
+    for group in ("arrays", "indices", "cotangents", "other_gradients"):
+        yield from (f"{group}, {line}" for line in named(getattr(e, group)))
+
+
+CLUES = {
+    "Linear": (LINEAR, "weight"),
+    "CrossEntropyLoss": (CHOICE, "x"),
+    "Split": (PARTS, "x"),
+    "Hardtanh": (CLIPPED, "x"),
+    "MatMul": (SQUARE, "other"),
+    "Multiply": (PRODUCT, "other"),
+}
+
+
+@pytest.fixture(scope="module")
+def clues() -> dict[str, Evidence]:
+    made = {name: clue(*about) for name, about in CLUES.items()}
+    return made | {"Adam": clue_of_steps()}
+
+
+def test_the_evidence(clues: dict[str, Evidence]) -> None:
+    text = "".join(listed(name, described(e)) for name, e in clues.items())
+    unchanged("evidence", text)
+
+
+def test_the_same_in_other_cases(clues: dict[str, Evidence]) -> None:
+    text = ""
+    for name, e in clues.items():
+        later = (e.later, *e.later.others) if e.later else ()
+        groups = {"others": e.others, "elsewhere": e.elsewhere, "larger": e.larger}
+        for group, more in (groups | {"varied": e.varied, "later": later}).items():
+            lines = [line for m in more[:2] for line in described(m)]
+            text += listed(f"{name}, {group}: {len(more)}", lines)
+    unchanged("elsewhere", text)
+
+
+def test_other_cotangents() -> None:
+    dy = (whole(2, 3), None, whole(2, 2), np.array(2.0), whole(1))
+    lines = [f"{told}: {' | '.join(map(numbers, made))}" for told, made in cotangents._others(dy)]
+    lines += [f"{told}: {numbers(*made)}" for told, made in cotangents._others((whole(3),))]
+    text = "\n".join(lines) + "\n"
+    unchanged("cotangents", text)
+
+
+def test_other_orders() -> None:
+    text = ""
+    for right in (whole(2, 2, 3), whole(4), whole(2, 3), np.arange(64.0).reshape(2, 2, 2, 2, 4)):
+        found = order._orders(right, right + 100)
+        lines = []
+        for told, made, bound in found:
+            assert np.array_equal(made + 100, bound)
+            lines.append(f"{told}: {numbers(made)[:80]}")
+        text += listed(str(right.shape), lines)
+    unchanged("orders", text)
+
+
+def test_other_options_arguments_and_states(clues: dict[str, Evidence]) -> None:
+    text = ""
+    for name, e in clues.items():
+        ways = {
+            "values": otherwise._options(e, otherwise._values),
+            "exchanges": otherwise._options(e, otherwise._exchanges),
+            "arguments": otherwise._arguments(e),
+            "state": otherwise._state(e),
+        }
+        for group, found in ways.items():
+            lines = [f"{told}: {numbers(made(e))}" for told, made in found]
+            text += listed(f"{name}, {group}", lines)
+    unchanged("otherwise", text)
+
+
+def test_numbers_that_a_factor_may_stem_from(clues: dict[str, Evidence]) -> None:
+    text = ""
+    for name, e in clues.items():
+        lines = [f"{told}: {v:.6g}{' entries' * c}" for v, told, c in factors._numbers(e)]
+        text += listed(name, lines)
+    lines = [f"{told}: {value:.6g}" for told, value in update._numbers(clues["Adam"])]
+    text += listed("of an update", lines)
+    unchanged("factors", text)
+
+
+def test_terms_and_functions(clues: dict[str, Evidence]) -> None:
+    text = ""
+    for name in ("Hardtanh", "Multiply", "Adam"):
+        alone = replace(clues[name], others=())
+        text += listed(f"{name}, derived", named(terms._derived(terms._together(alone, "arrays"))))
+        text += listed(f"{name}, terms", named(terms._terms(alone)))
+        text += listed(f"{name}, functions", named(formula._functions(alone)))
+        text += listed(f"{name}, products", sorted(named(formula._products(alone)))[::25])
+    text += listed("sums", named(formula._sums(replace(clues["Multiply"], quantity="x"))))
+    unchanged("terms", text)
+
+
+def test_several_cases_are_put_together(clues: dict[str, Evidence]) -> None:
+    e = clues["Linear"]
+    assert len(e.exact) == 1 + len(e.others) == 1 + again.TIMES
+    assert {n: a.size for n, a in terms._together(e, "arrays").items()} == {"weight": 6 * 7}
+    single = replace(e, case=replace(e.case, dtype="float32"))
+    assert single.exact == e.others
+    assert terms._together(clues["Hardtanh"], "cotangents").keys() == {"dy"}
+
+
+def test_what_is_special_about_inputs() -> None:
+    def said(layer: Any, **arrays: Any) -> list[str]:
+        case = case_of(layer, **{n: np.array(a) for n, a in arrays.items()})
+        finding = judge(SUBJECT, case, Clock()).findings[1]
+        return list(special._what(evidence(SUBJECT, finding, [])))
+
+    assert said(Tanh(), x=[1.0, 2.0, 5.0]) == []
+    assert said(Tanh(), x=[1.0, 2.0, 2.0]) == ["where entries of x are equal"]
+    assert said(Tanh(), x=[1.0, 1.99, 2.0]) == ["where entries of x are nearly equal"]
+    assert said(Tanh(), x=[-1.0, 1.95, 2.06]) == []
+    assert said(Tanh(), x=[0.0, 0.0]) == ["where x is 0", "where entries of x are equal"]
+    assert said(Tanh(), x=0.0) == ["where x is 0"]
+    assert said(Tanh(), x=1.0) == []
+    assert said(Hardtanh(-2.0, 3.0), x=-2.0) == ["where x is min_val, -2"]
+    assert said(Hardtanh(-2.0, 3.0), x=2.0) == ["where x is −min_val, 2"]
+    assert said(Hardtanh(-2.0, 3.0), x=3.0) == ["where x is max_val, 3"]
+    assert said(Multiply(), x=[1.0, 4.0], other=[1.0, 4.0]) == ["where x is other"]
+    assert said(Multiply(), x=[1.0, 4.0], other=[1.0, 3.0]) == []
+    assert said(Multiply(), x=[1.0, 4.0], other=[0.0, 0.0]) == ["where other is 0"]
+
+
+def test_uses_of_a_value_in_a_network() -> None:
+    steps = (
+        Step("a", Tanh(), ("x",)),
+        Step("b", Multiply(), ("a", "x")),
+        Step("c", Multiply(), ("b", "a")),
+    )
+    net = Net(("x",), steps)
+    e = clue(on(net, np.array([1.0, 2.0]), x=np.array([0.5, -1.0])), "x")
+    assert e.uses() == {"x": [(0, 0), (1, 1)], "a": [(1, 0), (2, 1)], "b": [(2, 0)]}
+    assert [e.step(use) for use in e.uses()["a"]] == ["b", "c"]
+    x, dy = np.array([0.5, -1.0]), np.array([1.0, 2.0])
+    a = np.tanh(x)
+    through_b, through_c, beside = dy * a * x, dy * a * x, dy * a * a
+    slope = 1 - a * a
+    for lost, left in (
+        ([], (through_b + through_c) * slope + beside),
+        ([(1, 0)], through_c * slope + beside),
+        ([(1, 1)], (through_b + through_c) * slope),
+        ([(0, 0)], beside),
+        ([(0, 0), (1, 1)], 0 * x),
+    ):
+        assert np.allclose(e.without(lost), left), lost
+    assert replace(e, quantity="y").uses() == {}
+
+
+def test_an_optimiser_without_a_state_has_a_next_step() -> None:
+    case = replace(STEPS, optimizer=SGD(lr=0.5, momentum=0.75), scales=(1.0,))
+    e = clue_of_steps(case)
+    assert e.later is not None and len(e.later.others) == again.TIMES - 1
+    assert set(e.finding.before) == {"p0.grad", "p1.grad"}
+    assert set(e.later.finding.before) == {"p0.grad", "p1.grad", *e.later.arrays} - {
+        "param",
+        "grad",
+        "momentum_buffer",
+        "new momentum_buffer",
+    } | {"p0.momentum_buffer", "p1.momentum_buffer"}
