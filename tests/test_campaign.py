@@ -205,6 +205,40 @@ def test_a_disagreement_is_said_and_replays(
     assert "disagree" in report and "Negated" in report
 
 
+def test_a_network_is_written_down_in_its_smallest_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Tanh.backward
+    monkeypatch.setattr(Tanh, "backward", lambda *given: {n: -g for n, g in right(*given).items()})
+    for source, target, cases in (("network", "Net", 40), ("layer", "Tanh", 3)):
+        done = Done(Task(source, target, cases, 0))
+        found = list(examined(SUBJECT, tmp_path, done))
+        wrong = [(judgement, witness) for judgement, _, witness in found if witness]
+        assert done.examples == len(found) == cases
+        assert done.arrays == sum(len(judgement.findings) for judgement, _, _ in found)
+        assert done.verdicts["disagree"] >= len(wrong) == 1 and sum(done.verdicts.values()) == cases
+        ((judgement, witness),) = wrong
+        assert done.witnesses == [witness] and witness.startswith("witnesses/Tanh-x-")
+        said = (tmp_path / witness).with_suffix(".txt").read_text(encoding="utf-8")
+        steps = len(getattr(judgement.case.layer, "steps", ()))
+        assert ("shrunk from" in said) == (steps > 1)
+        assert steps < 2 or f"shrunk from {steps} layers" in said
+    assert steps == 0
+
+
+def test_the_worst_error_of_a_task(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    done = run_task(project(tmp_path / "project"), tmp_path, "r", Task("layer", "Sigmoid", 9, 0))
+    table = (tmp_path / "parts/agreement-layer-Sigmoid-0.jsonl").read_text().splitlines()
+    names, *values = map(json.loads, table)
+    found = [dict(zip(names, row, strict=True)) for row in values]
+    assert done.worst == max(row["worst_ratio"] for row in found if row["verdict"] == "agree")
+    assert {row["run"] for row in found} == {"r"} and {row["network"] for row in found} == {""}
+    assert {row["example"] for row in found} == {f"layer-Sigmoid-0-{i}" for i in range(9)}
+    begun, ended = done.span
+    assert 0 < begun < ended
+
+
 def test_a_disagreement_that_does_not_come_back_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
