@@ -74,6 +74,15 @@ def test_a_tie_where_there_is_none() -> None:
         )
 
 
+def test_a_value_that_is_wrong_nearby_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_gradient(
+        monkeypatch, Tanh, "x", lambda g, s, d: np.where(abs(s[0]) < 1e-3, 2 * g["x"], g["x"])
+    )
+    assert cause_of(case_of(Tanh(), x=np.zeros(()))) == (
+        "only where x is 0 or near it (wrong mask, clip or eps?)"
+    )
+
+
 def test_a_sum_that_takes_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     right = Linear.backward
 

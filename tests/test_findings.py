@@ -15,6 +15,7 @@ from gradproof.cases import Case
 from gradproof.clock import Clock
 from gradproof.judge import pair_up
 from gradproof.network import judge
+from gradproof.steps import StepCase, judge_steps
 from gradproof.verdict import Finding
 from manual.activation import Tanh
 from manual.arithmetic import Add, Divide, Multiply
@@ -24,6 +25,7 @@ from manual.linear import Linear
 from manual.net import Net, Step
 from manual.piece import Split
 from manual.rectifier import ReLU
+from manual.sgd import SGD
 from manual.shape import Permute
 from tests.golden import unchanged
 from tests.planted import SUBJECT, break_gradient, case_of, judged
@@ -239,9 +241,45 @@ PLANTED: dict[str, tuple[Case, Break]] = {
 }
 
 
-def lines(case: Case) -> Iterator[str]:
-    """The judgement, with # for what is measured."""
-    judgement = judged(case)
+STEPS = StepCase(SGD(lr=0.5), ((2, 2), (3,)), (1.0, 0.5), sparse=False, dtype="float64", seed=1)
+
+
+def updated(change: Any) -> Break:
+    """change(the new parameter, the state, the old parameter, its gradient) is returned."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        right = SGD.update
+        patch.setattr(SGD, "update", lambda s, p, g, m: change(*right(s, p, g, m), p, g))
+
+    return plant
+
+
+UPDATES: dict[str, tuple[StepCase, Break]] = {
+    "steps, right: two steps": (STEPS, nothing),
+    "steps, right: in float32": (replace(STEPS, dtype="float32"), nothing),
+    "steps, the other way": (STEPS, updated(lambda new, kept, p, g: (2 * p - new, kept))),
+    "steps, a state too many": (STEPS, updated(lambda new, kept, p, g: (new, {"extra": 0 * g}))),
+    "steps, another dtype": (STEPS, updated(lambda new, kept, p, g: (new.astype("f4"), kept))),
+    "steps, the parameter itself": (STEPS, updated(lambda new, kept, p, g: (p, kept))),
+    "steps, an exception": (STEPS, updated(fails)),
+    "steps, in float32: another dtype": (
+        replace(STEPS, dtype="float32"),
+        updated(lambda new, kept, p, g: (new.astype("f8"), kept)),
+    ),
+    "steps, a state is lost": (
+        replace(STEPS, optimizer=SGD(lr=0.5, momentum=0.5)),
+        updated(lambda new, kept, p, g: (new, {})),
+    ),
+    "steps, a state is wrong": (
+        replace(STEPS, optimizer=SGD(lr=0.5, momentum=0.5)),
+        updated(lambda new, kept, p, g: (new, {n: -b for n, b in kept.items()})),
+    ),
+}
+
+
+def lines(case: Case | StepCase) -> Iterator[str]:
+    """The judgement, in words."""
+    judgement = judge_steps(SUBJECT, case, Clock()) if isinstance(case, StepCase) else judged(case)
     culprit = judgement.culprit
     kink = ", at a kink" if judgement.kink else ""
     yield f"  {judgement.verdict}{kink}, {judgement.floors} samples of noise"
@@ -254,7 +292,8 @@ def lines(case: Case) -> Iterator[str]:
 
 def test_all_that_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     text = ""
-    for name, (case, plant) in PLANTED.items():
+    everything: dict[str, tuple[Any, Break]] = {**PLANTED, **UPDATES}
+    for name, (case, plant) in everything.items():
         with monkeypatch.context() as patch:
             plant(patch)
             text += "\n".join([name, *lines(case)]) + "\n"

@@ -20,6 +20,7 @@ from gradproof import (
     oracle,
     order,
     otherwise,
+    places,
     special,
     terms,
     update,
@@ -48,7 +49,7 @@ CHOICE = on(
     CrossEntropyLoss(reduction="sum", label_smoothing=0.25),
     np.array(2.0),
     x=whole(2, 3),
-    target=np.array([2, 0]),
+    target=np.array([2, -100]),
     weight=np.array([0.5, 2.0, 4.0]),
 )
 PARTS = on(Split(1, dim=1), whole(2, 1), None, whole(2, 1, seed=1), x=whole(2, 3))
@@ -202,6 +203,9 @@ def test_numbers_that_a_factor_may_stem_from(clues: dict[str, Evidence]) -> None
         text += listed(name, lines)
     lines = [f"{told}: {value:.6g}" for told, value in update._numbers(clues["Adam"])]
     text += listed("of an update", lines)
+    adam = clues["Adam"]
+    plain = replace(adam, case=replace(adam.case, layer=Adam(lr=1.0, betas=(0.0, 0.5))))
+    text += listed("of another", [f"{told}: {v:.6g}" for told, v in update._numbers(plain)])
     unchanged("factors", text)
 
 
@@ -224,6 +228,48 @@ def test_several_cases_are_put_together(clues: dict[str, Evidence]) -> None:
     single = replace(e, case=replace(e.case, dtype="float32"))
     assert single.exact == e.others
     assert terms._together(clues["Hardtanh"], "cotangents").keys() == {"dy"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "well", "said"),
+    [
+        ([1, 2], [3, 4], "x < 3"),
+        ([1, 2], [2, 5], "x < 2"),
+        ([3, 4], [1, 2], "x > 2"),
+        ([2, 4], [1, 2], "x > 2"),
+        ([0, 2], [-1, -3], "x is positive"),
+        ([1, 2], [0, -3], "x is positive"),
+        ([-1, 0], [1, 3], "x is negative"),
+        ([3, -3], [1, -2], "|x| > 2"),
+        ([0.5, -0.5], [1, -2], "|x| < 1"),
+        ([1, 2], [0, 3], "1 ≤ x ≤ 2"),
+        ([1, 3], [3, 0], "1 ≤ x ≤ 3"),
+        ([1, 3], [1, 5, 0], "1 ≤ x ≤ 3"),
+        ([1, 3], [2, 5, 0], ""),
+    ],
+)
+def test_what_parts_two_sorts_of_values(wrong: Any, well: Any, said: str) -> None:
+    assert places._side("x", np.array(wrong), np.array(well)) == said
+
+
+def test_indices_that_repeat(clues: dict[str, Evidence]) -> None:
+    """Of a table the rows that are asked for twice are wrong where the second one overwrites."""
+    e = replace(clues["Linear"], indices={"at": np.array([0, 2, 0, 1])})
+
+    def said(*rows: int, quantity: str = "weight") -> str:
+        over = np.zeros((3, 2), bool)
+        over[list(rows)] = True
+        return places._at_indices(replace(e, over=over, quantity=quantity))
+
+    assert said(0) == "only where at repeats an index: = for +="
+    assert said(0, quantity="x") == "only row 0"
+    assert said(2) == "only row 2 (the last)"
+    assert said(0, 2) == "only the edges of axis 0"
+    assert said(0, 1, 2) == ""
+    one = np.zeros((3, 2), bool)
+    one[1, 1] = True
+    assert places._at_indices(replace(e, over=one)) == "only one entry, [1, 1]"
+    assert places._at_indices(replace(e, over=np.ones(1, bool), quantity="x")) == ""
 
 
 def test_what_is_special_about_inputs() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from gradproof import cli, pytest_plugin
+from gradproof.errors import InputError
 from tests.golden import unchanged
 
 
@@ -69,6 +71,42 @@ def test_the_least_numbers_are_taken() -> None:
     parse = cli._parser().parse_args
     assert parse(["verify", "--jobs", "0", "--examples", "1"]).examples == 1
     assert parse(["soak", "--minutes", "0.5"]).minutes == 0.5
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (KeyboardInterrupt(), "gradproof: interrupted\n"),
+        (InputError("do this"), "gradproof: do this\n"),
+        (
+            ModuleNotFoundError("no", name="rich"),
+            "gradproof: the package rich is missing; pip install rich\n",
+        ),
+    ],
+)
+def test_what_ends_a_command(
+    raised: BaseException,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def command(_: Any) -> int:
+        raise raised
+
+    monkeypatch.setattr(cli, "_list", command)
+    assert cli.main(["list"]) == 2
+    assert capsys.readouterr() == ("", said)
+
+
+def test_a_test_says_of_its_layer_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    finished: list[Any] = []
+    monkeypatch.setattr(pytest_plugin, "_finished", finished)
+    for when in ("setup", "call", "teardown"):
+        report: Any = SimpleNamespace(
+            when=when, user_properties=[("other", 1), ("gradproof", (when, {}))]
+        )
+        pytest_plugin.pytest_runtest_logreport(report)
+    assert finished == [("call", {})]
 
 
 def test_names_between_commas() -> None:

@@ -17,7 +17,9 @@ from gradproof.evidence import Evidence
 from gradproof.formula import formula
 from gradproof.special import special
 from manual.activation import Tanh
+from manual.arithmetic import Multiply
 from manual.linear import Linear
+from manual.net import Net, Step
 from manual.softmax import Softmax
 from tests.golden import unchanged
 from tests.test_findings import on, whole
@@ -53,6 +55,12 @@ def where(holds: Change, change: Change) -> Change:
     return lambda e: np.where(holds(e), change(e), r(e))
 
 
+def exchanged(a: Any) -> Any:
+    made = a.copy()
+    made.flat[[0, 1]] = a.flat[[1, 0]]
+    return made
+
+
 def of(name: str) -> Change:
     return lambda e: e.arrays[name]
 
@@ -66,6 +74,11 @@ CHANGES: dict[str, Change] = {
     "by the length of an axis": lambda e: r(e) * r(e).shape[0],
     "a mean for a sum": lambda e: r(e) / r(e).size,
     "nearly": lambda e: r(e) * (1 + 1e-5),
+    "nearly, from below": lambda e: r(e) * (1 - 1e-5),
+    "two thirds": lambda e: r(e) * 2 / 3,
+    "a mean over some": lambda e: r(e) * (x(e) > 0).sum() / x(e).size,
+    "one row twice": lambda e: r(e)[[0, 0, *range(2, len(r(e)))]],
+    "two entries exchanged": lambda e: exchanged(r(e)),
     "nearly, otherwise in each": lambda e: r(e) + 1e-5 * r(e) ** 2,
     "zero": lambda e: 0 * r(e),
     "one is no number": at((0, 1), lambda e: np.nan),
@@ -131,6 +144,20 @@ OF_PRODUCT: dict[str, Change] = {
 }
 
 
+OF_SQUARE: dict[str, Change] = {
+    "along the other axis": lambda e: (dy(e) * x(e)).sum(axis=1),
+    "the diagonal": lambda e: np.diagonal(dy(e) * x(e)),
+}
+OF_NETWORK: dict[str, Change] = {
+    "the first use of each": lambda e: e.without({(1, 1), (2, 1), (3, 1)}),
+    "the last use of each": lambda e: e.without({(0, 0), (1, 0), (1, 1), (2, 0)}),
+    "one use of three": lambda e: e.without({(0, 0), (3, 1)}),
+    "not by way of the tanh": lambda e: e.without({(0, 0)}),
+    "not from the last step": lambda e: e.without({(3, 0)}),
+    "twice": lambda e: 2 * r(e),
+}
+
+
 def change_of(name: str) -> Change:
     return lambda e: e.arrays[name] - e.arrays["param"]
 
@@ -192,12 +219,28 @@ def said(e: Evidence, leave: Sequence[Rule]) -> Iterator[str]:
 TANH = on(Tanh(), whole(3, 4), x=whole(3, 4, seed=1) / 2)
 SOFTMAX = on(Softmax(dim=1), whole(3, 4), x=whole(3, 4, seed=1) / 2)
 LINEAR = on(Linear(), whole(4, 3), x=whole(4, 2), weight=whole(3, 2), bias=whole(3))
+SQUARE = on(Multiply(), whole(3, 3, seed=2), x=whole(3, 3), other=whole(3))
+NETWORK = on(
+    Net(
+        ("x",),
+        (
+            Step("a", Tanh(), ("x",)),
+            Step("b", Multiply(), ("a", "x")),
+            Step("c", Multiply(), ("b", "a")),
+            Step("d", Multiply(), ("c", "x")),
+        ),
+    ),
+    whole(3),
+    x=whole(3, seed=1) / 4,
+)
 GROUPS: dict[str, tuple[Callable[[], Evidence], dict[str, Change]]] = {
     "any": (lambda: clue(TANH, "x"), CHANGES),
     "Tanh": (lambda: clue(TANH, "x"), OF_TANH),
     "Softmax": (lambda: clue(SOFTMAX, "x"), OF_SOFTMAX),
     "Linear": (lambda: clue(LINEAR, "weight"), OF_LINEAR),
     "Multiply": (lambda: clue(PRODUCT, "other"), OF_PRODUCT),
+    "square": (lambda: clue(SQUARE, "other"), OF_SQUARE),
+    "network": (lambda: clue(NETWORK, "x"), OF_NETWORK),
     "Adam": (clue_of_steps, OF_ADAM),
 }
 

@@ -165,6 +165,9 @@ def test_a_network_that_fails_is_an_error_and_not_the_end(
     monkeypatch.setattr(Tanh, "backward", backward)
     run = recorded(tmp_path, run_on("digits", 1, SGD(lr=0.1)), steps=3)
     assert run.outcome["verdicts"] == {"disagree": 1, "error": 1}
+    assert {a.cause for a in run.compared if a.verdict == "error"} == {
+        "backward raised FloatingPointError: no"
+    }
     assert {(r.mode, r.verdict) for r in run.rows if r.layer == WHOLE} == {
         ("locked", "disagree"),
         ("free", "error"),
