@@ -17,6 +17,7 @@ from gradproof.judge import pair_up
 from gradproof.network import judge
 from gradproof.steps import StepCase, judge_steps
 from gradproof.verdict import Finding
+from gradproof.votes import votes
 from manual.activation import Tanh
 from manual.arithmetic import Add, Divide, Multiply
 from manual.cross_entropy import NLLLoss
@@ -298,6 +299,22 @@ def test_all_that_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
             plant(patch)
             text += "\n".join([name, *lines(case)]) + "\n"
     unchanged("findings", text)
+
+
+def test_who_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("flint", reason="it is a witness")
+    text = ""
+    everything: dict[str, tuple[Any, Break]] = {**PLANTED, **UPDATES}
+    for name, (case, plant) in everything.items():
+        with monkeypatch.context() as patch:
+            plant(patch)
+            judged_steps = isinstance(case, StepCase)
+            found = judge_steps(SUBJECT, case, Clock()) if judged_steps else judged(case)
+            for f in [f for f in found.findings if f.failed]:
+                vote = votes(SUBJECT, f)
+                where = f"{f.layer or 'whole'} {f.depth} {f.quantity}"
+                text += f"{name}, {where}: {vote.agreement} → {vote.verdict}\n"
+    unchanged("votes", text)
 
 
 def test_what_cannot_be_compared() -> None:
