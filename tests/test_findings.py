@@ -278,6 +278,10 @@ UPDATES: dict[str, tuple[StepCase, Break]] = {
 }
 
 
+def place(finding: Finding) -> str:
+    return "whole" if finding.layer == "" else finding.layer
+
+
 def lines(case: Case | StepCase) -> Iterator[str]:
     """The judgement, in words."""
     judgement = judge_steps(SUBJECT, case, Clock()) if isinstance(case, StepCase) else judged(case)
@@ -286,7 +290,7 @@ def lines(case: Case | StepCase) -> Iterator[str]:
     yield f"  {judgement.verdict}{kink}, {judgement.floors} samples of noise"
     for f in judgement.findings:
         first = "→" if f is culprit else " "
-        where = f"{f.layer or 'whole'}: {f.kind} {f.depth} {f.quantity} {f.shape} {f.case.dtype}"
+        where = f"{place(f)}: {f.kind} {f.depth} {f.quantity} {f.shape} {f.case.dtype}"
         over = f", {f.figures.n_over} over" if f.comparison and f.figures.n_over else ""
         yield f"  {first} {where}: {f.verdict}{over}{' – ' if f.cause else ''}{f.cause}"
 
@@ -312,7 +316,7 @@ def test_who_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
             found = judge_steps(SUBJECT, case, Clock()) if judged_steps else judged(case)
             for f in [f for f in found.findings if f.failed]:
                 vote = votes(SUBJECT, f)
-                where = f"{f.layer or 'whole'} {f.depth} {f.quantity}"
+                where = f"{place(f)} {f.depth} {f.quantity}"
                 text += f"{name}, {where}: {vote.agreement} → {vote.verdict}\n"
     unchanged("votes", text)
 
