@@ -291,7 +291,7 @@ def test_no_more_tasks_are_asked_for_than_workers_can_have_at_hand(
 
     made = parallel(abs, tasks(), 1)
     assert next(made) == 0
-    assert len(asked) == 3, "two at first, and one for that which is done"
+    assert len(asked) in (3, 4), "two at first, and one for each that is done"
     assert sorted(made) == [1, 2, 3, 4]
     assert os.environ["MKL_NUM_THREADS"] == "1", "for the workers"
 
