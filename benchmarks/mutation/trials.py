@@ -221,7 +221,9 @@ def main(folder: Path, jobs: int, tests: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     found = json.loads((folder / "mutants.json").read_text())
     mutants = [Mutant(**row) for row in found["mutants"]]
-    arguments = ["-q", "-s", "--no-header", "--hypothesis-seed=0", "-p", "no:cacheprovider"]
+    # Nobody reads how a test fails, and to print a large object in a traceback can take minutes.
+    arguments = ["-q", "-s", "--no-header", "--tb=no", "--hypothesis-seed=0"]
+    arguments += ["-p", "no:cacheprovider"]
     return int(pytest.main([*arguments, *tests], plugins=[Trials(folder, mutants, jobs)]))
 
 
