@@ -86,8 +86,8 @@ class Trials:
         for together in _sharing(session.items):
             known = [calls[nodeid] for nodeid in together if nodeid in calls]
             hit = sorted({name for call in known for name in call[2]})
-            for call in known:
-                call[2] = hit
+            for call in known:  # by itself each of them sets up what they share
+                call[0], call[2] = max(c[0] for c in known), hit
         part.write_text(json.dumps(calls))
 
     def _shard(
