@@ -200,6 +200,7 @@ PLANTED: dict[str, tuple[Case, Break]] = {
     "an output of another shape": (RELU, output(ReLU, lambda y: y.T)),
     "another output": (RELU, output(ReLU, lambda y: y + 1)),
     "another second output": (SPLIT, output(Split, lambda y: (y[0], 2 * y[1]))),
+    "parts of the other sign": (SPLIT, gradient(Split, "x", lambda g, s, d: -g["x"])),
     "dy is written to": (RELU, returned(ReLU, writes)),
     "dy is returned": (RELU, returned(ReLU, lambda g, d: {"x": d.view()})),
     "each call gives another": (LINEAR, returned(Linear, counted())),
