@@ -13,9 +13,10 @@ pytest.importorskip("torch", reason="layers are judged against torch")
 
 from gradproof.cases import Case
 from gradproof.clock import Clock
+from gradproof.hunt import judgement_of
 from gradproof.judge import pair_up
 from gradproof.network import judge
-from gradproof.steps import StepCase, judge_steps
+from gradproof.steps import StepCase
 from gradproof.verdict import Finding
 from gradproof.votes import votes
 from manual.activation import Tanh
@@ -29,7 +30,7 @@ from manual.rectifier import ReLU
 from manual.sgd import SGD
 from manual.shape import Permute
 from tests.golden import unchanged
-from tests.planted import SUBJECT, break_gradient, case_of, judged
+from tests.planted import SUBJECT, break_gradient, case_of
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -279,13 +280,16 @@ UPDATES: dict[str, tuple[StepCase, Break]] = {
 }
 
 
+EVERYTHING: dict[str, tuple[Any, Break]] = {**PLANTED, **UPDATES}
+
+
 def place(finding: Finding) -> str:
     return "whole" if finding.layer == "" else finding.layer
 
 
 def lines(case: Case | StepCase) -> Iterator[str]:
     """The judgement, in words."""
-    judgement = judge_steps(SUBJECT, case, Clock()) if isinstance(case, StepCase) else judged(case)
+    judgement = judgement_of(SUBJECT, case)
     culprit = judgement.culprit
     kink = ", at a kink" if judgement.kink else ""
     yield f"  {judgement.verdict}{kink}, {judgement.floors} samples of noise"
@@ -298,8 +302,7 @@ def lines(case: Case | StepCase) -> Iterator[str]:
 
 def test_all_that_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     text = ""
-    everything: dict[str, tuple[Any, Break]] = {**PLANTED, **UPDATES}
-    for name, (case, plant) in everything.items():
+    for name, (case, plant) in EVERYTHING.items():
         with monkeypatch.context() as patch:
             plant(patch)
             text += "\n".join([name, *lines(case)]) + "\n"
@@ -309,13 +312,10 @@ def test_all_that_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("flint", reason="it is a witness")
     text = ""
-    everything: dict[str, tuple[Any, Break]] = {**PLANTED, **UPDATES}
-    for name, (case, plant) in everything.items():
+    for name, (case, plant) in EVERYTHING.items():
         with monkeypatch.context() as patch:
             plant(patch)
-            judged_steps = isinstance(case, StepCase)
-            found = judge_steps(SUBJECT, case, Clock()) if judged_steps else judged(case)
-            for f in [f for f in found.findings if f.failed]:
+            for f in (f for f in judgement_of(SUBJECT, case).findings if f.failed):
                 vote = votes(SUBJECT, f)
                 where = f"{place(f)} {f.depth} {f.quantity}"
                 text += f"{name}, {where}: {vote.agreement} → {vote.verdict}\n"

@@ -17,6 +17,7 @@ from gradproof import (
     cotangents,
     factors,
     formula,
+    network_oracle,
     oracle,
     order,
     otherwise,
@@ -30,6 +31,7 @@ from gradproof.evidence import Evidence, evidence
 from gradproof.network import judge
 from gradproof.replay import beside
 from gradproof.steps import StepCase, judge_steps
+from gradproof.verdict import Finding, Judgement
 from manual.activation import Tanh
 from manual.adam import Adam
 from manual.arithmetic import Multiply
@@ -64,8 +66,9 @@ STEPS = StepCase(Adam(lr=0.5, betas=(0.75, 0.5), amsgrad=True), ((), (2,)), (1.0
 def planting() -> Iterator[pytest.MonkeyPatch]:
     """To change something, with few samples of noise: nothing here is nearly right."""
     with pytest.MonkeyPatch.context() as planted:
-        planted.setattr(oracle, "CHEAP", 1)
-        planted.setattr(oracle, "THOROUGH", 1)
+        for module in (oracle, network_oracle):  # each has the numbers by a name of its own
+            planted.setattr(module, "CHEAP", 1)
+            planted.setattr(module, "THOROUGH", 1)
         yield planted
 
 
@@ -76,9 +79,14 @@ def clue(case: Any, name: str) -> Evidence:
         judgement = judge(SUBJECT, case, Clock())
         finding = judgement.culprit
         assert finding is not None and finding.quantity == name
-        made = evidence(SUBJECT, finding, beside(judgement, finding))
-        for other in ("elsewhere", "larger", "varied", "later"):
-            getattr(made, other)  # as long as it is wrong
+        return collected(judgement, finding)
+
+
+def collected(judgement: Judgement, finding: Finding) -> Evidence:
+    """All that the evidence takes from other cases too, as long as what is planted is wrong."""
+    made = evidence(SUBJECT, finding, beside(judgement, finding))
+    for other in ("elsewhere", "larger", "varied", "later"):
+        getattr(made, other)
     return made
 
 
@@ -98,11 +106,7 @@ def clue_of_steps(case: StepCase = STEPS) -> Evidence:
     with planting() as planted:
         planted.setattr(kind, "update", update)
         judgement = judge_steps(SUBJECT, case, Clock())
-        finding = [f for f in judgement.findings if f.failed][-1]
-        made = evidence(SUBJECT, finding, beside(judgement, finding))
-        for other in ("elsewhere", "larger", "varied", "later"):
-            getattr(made, other)
-    return made
+        return collected(judgement, [f for f in judgement.findings if f.failed][-1])
 
 
 def numbers(array: Any) -> str:

@@ -15,6 +15,7 @@ from manual.arithmetic import Divide
 from manual.linear import Linear
 from manual.net import Net, Step
 from tests.planted import break_gradient, case_of, judged
+from tests.test_findings import output
 
 
 def too_large(entry: float) -> Case:
@@ -65,27 +66,17 @@ def test_products_of_an_output_that_overflow_and_cancel(dtype: str) -> None:
     assert {f.verdict for f in judged(case).findings if f.quantity == "y"} <= {"agree", "vacuous"}
 
 
-def output(monkeypatch: Any, kind: Any, change: Any) -> None:
-    right = kind.forward
-
-    def forward(self: Any, *args: Any) -> Any:
-        y, saved = right(self, *args)
-        return change(y), saved
-
-    monkeypatch.setattr(kind, "forward", forward)
-
-
 def test_an_output_that_overflows_otherwise(monkeypatch: Any) -> None:
     x = np.array([[1e300, 1e300]])
-    output(monkeypatch, Linear, lambda y: np.where(np.isinf(y), np.nan, y))
+    output(Linear, lambda y: np.where(np.isinf(y), np.nan, y))(monkeypatch)
     (found, *_) = judged(case_of(Linear(), x=x, weight=x)).findings
     assert (found.quantity, found.verdict, found.cause) == ("y", "vacuous", "it overflows")
-    output(monkeypatch, Linear, lambda y: np.where(np.isnan(y), 1.0, y))
+    output(Linear, lambda y: np.where(np.isnan(y), 1.0, y))(monkeypatch)
     (found, *_) = judged(case_of(Linear(), x=x, weight=x)).findings
     assert (found.quantity, found.verdict) == ("y", "disagree")
 
 
 def test_an_output_that_is_infinite_by_itself_has_to_be(monkeypatch: Any) -> None:
     case = case_of(Divide(), x=np.full(2, 1e300), other=np.array([0.0, 2.0]))
-    output(monkeypatch, Divide, lambda y: np.where(np.isinf(y), np.nan, y))
+    output(Divide, lambda y: np.where(np.isinf(y), np.nan, y))(monkeypatch)
     assert {f.verdict for f in judged(case).findings if f.quantity == "y"} == {"disagree"}

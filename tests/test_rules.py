@@ -142,8 +142,6 @@ OF_PRODUCT: dict[str, Change] = {
     "the sum of dy": lambda e: dy(e).sum(axis=0),
     "the mean": lambda e: (dy(e) * x(e)).mean(axis=0),
 }
-
-
 OF_SQUARE: dict[str, Change] = {
     "along the other axis": lambda e: (dy(e) * x(e)).sum(axis=1),
     "the diagonal": lambda e: np.diagonal(dy(e) * x(e)),
@@ -156,10 +154,6 @@ OF_NETWORK: dict[str, Change] = {
     "not from the last step": lambda e: e.without({(3, 0)}),
     "twice": lambda e: 2 * r(e),
 }
-
-
-def change_of(name: str) -> Change:
-    return lambda e: e.arrays[name] - e.arrays["param"]
 
 
 def moved(e: Evidence) -> Any:
@@ -209,11 +203,12 @@ def changed(e: Evidence, change: Change) -> Evidence:
 
 def said(e: Evidence, leave: Sequence[Rule]) -> Iterator[str]:
     """The words of each rule that has some; of the first one alone where it has."""
-    words = RULES[0](e)
-    for rule in RULES[:1] if words else [rule for rule in RULES if rule not in leave]:
+    for rule in (rule for rule in RULES if rule not in leave):
         words = rule(e)
         if words:
             yield f"    {rule.__module__.removeprefix('gradproof.')} {rule.__name__}: {words}"
+        if words and rule is RULES[0]:
+            return
 
 
 TANH = on(Tanh(), whole(3, 4), x=whole(3, 4, seed=1) / 2)
