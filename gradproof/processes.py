@@ -65,12 +65,14 @@ def parallel(
     pool = ProcessPoolExecutor(min(jobs, len(first)) or 1, context, initializer=end_with_parent)
     # Workers inherit that Ctrl-C is ignored: this process hears it too, and ends them below.
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    waiting: set[Future[_Made]] = {pool.submit(work, task) for task in first}
+    waiting: list[Future[_Made]] = [pool.submit(work, task) for task in first]
     signal.signal(signal.SIGINT, heard)
     try:
         while waiting:
-            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            waiting |= {pool.submit(work, task) for task in islice(queue, len(ready))}
+            done = wait(waiting, return_when=FIRST_COMPLETED).done
+            ready = [future for future in waiting if future in done]  # in the tasks' order
+            waiting = [future for future in waiting if future not in done]
+            waiting += [pool.submit(work, task) for task in islice(queue, len(ready))]
             for future in ready:
                 yield future.result()
     finally:
