@@ -96,7 +96,7 @@ PARTS = on(
 )
 TWO = on(Net(("x",), (Step("a", ReLU(), ("x",)), Step(("b", "c"), Split(1, dim=1), ("a",)))),
          whole(3, 1), None, x=X)  # fmt: skip
-HUGE = on(chain(Linear(), ReLU()), whole(3, 4), x=1e200 * abs(X), w0=1e200 * abs(W))
+HUGE = on(chain(Linear(), ReLU()), whole(3, 4), x=2.0**700 * abs(X), w0=2.0**700 * abs(W))
 KINK = on(chain(Linear(), ReLU()), whole(3, 4), x=0 * X, w0=W)
 POLE = on(
     Net(("x", "z"), (Step("a", Divide(), ("x", "z")), Step("b", ReLU(), ("a",)))),
