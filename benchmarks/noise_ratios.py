@@ -117,8 +117,11 @@ def _measured(subject: Subject, probes: list[Probe]) -> list[Measured]:
             if p.finding.quantity in sample:
                 c.add(*sample[p.finding.quantity])
 
-    cheaply, thoroughly = _samples(subject, probes[0].finding)
+    terms, cheaply, thoroughly = _samples(subject, probes[0].finding)
     if any(not p.comparison.exact for p in probes):
+        for p, c in zip(probes, again[CHEAP], strict=True):
+            if p.finding.quantity in terms:
+                c.add_terms(terms[p.finding.quantity])
         for sample in cheaply:
             add(sample, CHEAP)
         note(0)
@@ -140,14 +143,18 @@ def _afresh(c: Comparison) -> Comparison:
     return Comparison(c.manual, c.reference, c.scale)
 
 
-def _samples(subject: Subject, finding: Finding) -> list[Iterator[dict[str, Any]]]:
-    """The cheap and the thorough samples of a finding's case, as the judge takes them."""
+def _samples(
+    subject: Subject, finding: Finding
+) -> tuple[dict[str, Any], Iterator[dict[str, Any]], Iterator[dict[str, Any]]]:
+    """Terms, cheap samples and thorough samples of a finding's case, as the judge takes them."""
     case = finding.case
+    terms: list[Any] = []
     if finding.depth == "isolated":
         arrays = list(case.arrays.values())
         oracle: Any = Oracle(lambda *t: subject.twin(case.layer, *t), arrays, case.smooth)
         oracle.set_dy(case.dy)
         oracle.gradients()
+        terms = oracle.magnitudes()
     else:
         oracle = NetworkOracle(subject.twin, case)
         oracle.set_dy(case.dy)
@@ -158,4 +165,5 @@ def _samples(subject: Subject, finding: Finding) -> list[Iterator[dict[str, Any]
             own = names[len(names) - len(sample) :]  # those of a cheap one may be gradients alone
             yield {n: s for n, s in zip(own, sample, strict=True) if s is not None}
 
-    return [named(oracle.cheap_samples()), named(oracle.thorough_samples())]
+    of_terms = {n: t for n, t in zip(names, terms, strict=False) if t is not None}
+    return of_terms, named(oracle.cheap_samples()), named(oracle.thorough_samples())

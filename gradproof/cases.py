@@ -79,7 +79,7 @@ def smooth_names(case: Case) -> list[str]:
 
 def largest(arrays: Sequence[Array]) -> float:
     """The largest magnitude in the arrays, at least 1."""
-    return max([1.0, *(float(np.abs(a).max()) for a in arrays if a.size)])
+    return max([1.0, *(max(float(a.max()), -float(a.min())) for a in arrays if a.size)])
 
 
 def arguments(layer: Any, given: Sequence[str]) -> dict[str, str]:

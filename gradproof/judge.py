@@ -118,20 +118,26 @@ def pair_up(
 def measure(pending: dict[str, Comparison], oracle: Any, names: list[str]) -> int:
     """Sample the oracle's noise until every comparison is settled; returns the samples taken.
 
-    Where an output needs whole runs, these come first: they disturb the gradients as well.
+    What is a sum of products is settled by its terms, nearly always. Where an output needs whole
+    runs, these come first: they disturb the gradients as well.
     """
-
-    def cheap() -> Samples:
-        for sample in oracle.cheap_samples():
-            yield {n: s for n, s in zip(names, sample, strict=True) if s is not None}
-
-    def thorough() -> Samples:
-        outputs = ["y", *(f"y{i}" for i in range(1, len(oracle.y)))]
-        for sample in oracle.thorough_samples(lambda: not within(gradients)):
-            pairs = zip([*outputs, *names], sample, strict=True)
-            yield {n: s for n, s in pairs if s is not None}
-
+    if within(pending):
+        return 0
     gradients = {name: c for name, c in pending.items() if name in names}
+    every = ["y", *(f"y{i}" for i in range(1, len(oracle.y))), *names]
+
+    def named(samples: Iterator[Any], own: list[str]) -> Samples:
+        for sample in samples:
+            yield {n: s for n, s in zip(own, sample, strict=True) if s is not None}
+
+    terms = oracle.magnitudes(backward=not within(gradients))
+    for name, sizes in zip(every, terms, strict=bool(terms)):
+        if sizes is not None and name in pending and not pending[name].within():
+            pending[name].add_terms(sizes)
+    if within(pending):
+        return 1
+    cheap = named(oracle.cheap_samples(), names)
+    thorough = named(oracle.thorough_samples(lambda: not within(gradients)), every)
     if within({n: c for n, c in pending.items() if n not in names}):
-        return settle(gradients, cheap()) + settle(pending, thorough())
-    return settle(pending, thorough()) + settle(gradients, cheap())
+        return settle(gradients, cheap) + settle(pending, thorough)
+    return settle(pending, thorough) + settle(gradients, cheap)

@@ -7,10 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
+from gradproof import oracle
 from gradproof.cases import Case
 from gradproof.fill import Array
 from gradproof.noise import Disturbance, disturb
-from gradproof.oracle import CHEAP, THOROUGH, as_array, pull_back, tensor
+from gradproof.oracle import as_array, pull_back, tensor
 
 
 class NetworkOracle:
@@ -83,7 +84,7 @@ class NetworkOracle:
     def cheap_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
         """(disturbed, undisturbed) of y and the gradients; what the steps pass on is disturbed."""
         exact = [*self._outs[-1], *self._gradients]
-        for k in range(CHEAP):
+        for k in range(oracle.CHEAP):
             _, outs = self._run(self.inputs, seed=1000 * k)
             for i, step_outs in enumerate(outs):
                 for out in step_outs:
@@ -97,7 +98,7 @@ class NetworkOracle:
         mode = Disturbance(seed=1)
         with mode:
             exact = self._everything()
-        for _ in range(THOROUGH):
+        for _ in range(oracle.THOROUGH):
             mode.again()
             with mode:
                 moved = self._everything()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gradproof.fill import Array
+from gradproof.magnitude import magnitude, sums_of_products
 from gradproof.noise import Disturbance, disturb
 
 Gradients: TypeAlias = list[Array | None]
@@ -45,11 +46,11 @@ class Oracle:
             None if a is None else tensor(a, s) for a, s in zip(arrays, smooth, strict=True)
         ]
         self._smooth = [t for t, s in zip(self._inputs, smooth, strict=True) if s and t is not None]
-        self._outputs = self._run()
+        self._outputs = self._run(self._inputs)
         self.y = [as_array(out) for out in self._outputs]
 
-    def _run(self) -> list[Tensor]:
-        y = self._function(*self._inputs)
+    def _run(self, inputs: Sequence[Tensor | None]) -> list[Tensor]:
+        y = self._function(*inputs)
         return list(y) if isinstance(y, (tuple, list)) else [y]
 
     def set_dy(self, dy: Sequence[Array | None]) -> None:
@@ -59,6 +60,20 @@ class Oracle:
         """One per smooth argument, in order; None where torch has none."""
         self._gradients = pull_back(self._outputs, self._dy, self._smooth)
         return [None if g is None else as_array(g) for g in self._gradients]
+
+    def magnitudes(self, backward: bool = True) -> list[Array | None]:
+        """Σ |term| of each output and then each gradient where all are sums of products, else [].
+
+        backward   whether gradients are wanted; without, they are None
+        """
+        if not sums_of_products(self._outputs):
+            return []
+        inputs = [None if t is None else magnitude(t) for t in self._inputs]
+        smooth = [t for t in inputs if t is not None and t.requires_grad]
+        outputs = self._run(inputs)
+        dy = [None if d is None else d.abs() for d in self._dy]
+        terms = pull_back(outputs, dy, smooth) if backward else [None] * len(smooth)
+        return [None if t is None else as_array(t) for t in (*outputs, *terms)]
 
     def cheap_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
         """(disturbed, undisturbed) of each gradient; only the incoming cotangent is disturbed.
@@ -84,11 +99,11 @@ class Oracle:
         for _ in range(THOROUGH):
             mode.again()
             with mode:
-                moved = self._everything() if backward() else [*self._run(), *nothing]
+                moved = self._everything() if backward() else [*self._run(self._inputs), *nothing]
             yield [_pair(m, e) for m, e in zip(moved, exact, strict=True)]
 
     def _everything(self) -> list[Tensor | None]:
-        outputs = self._run()
+        outputs = self._run(self._inputs)
         return [*outputs, *pull_back(outputs, self._dy, self._smooth)]
 
 

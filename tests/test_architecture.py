@@ -37,6 +37,7 @@ MAY_IMPORT_LATE = {"gradproof": {"flint", "torch"}}
 python-flint need not be installed."""
 
 TORCH_AT_THE_TOP = {
+    "gradproof/magnitude.py": "reads the reference's graph; imported with oracle.py",
     "gradproof/network_oracle.py": "runs the reference's networks; imported when a run starts",
     "gradproof/noise.py": "disturbs torch's own primitives; imported when a run starts",
     "gradproof/oracle.py": "runs the reference; imported when a run starts",

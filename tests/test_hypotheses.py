@@ -17,7 +17,6 @@ from gradproof import (
     cotangents,
     factors,
     formula,
-    network_oracle,
     oracle,
     order,
     otherwise,
@@ -66,9 +65,8 @@ STEPS = StepCase(Adam(lr=0.5, betas=(0.75, 0.5), amsgrad=True), ((), (2,)), (1.0
 def planting() -> Iterator[pytest.MonkeyPatch]:
     """To change something, with few samples of noise: nothing here is nearly right."""
     with pytest.MonkeyPatch.context() as planted:
-        for module in (oracle, network_oracle):  # each has the numbers by a name of its own
-            planted.setattr(module, "CHEAP", 1)
-            planted.setattr(module, "THOROUGH", 1)
+        planted.setattr(oracle, "CHEAP", 1)
+        planted.setattr(oracle, "THOROUGH", 1)
         yield planted
 
 
