@@ -167,11 +167,12 @@ def vacuous(c: Comparison) -> str:
     """Why a comparison could not have failed, or ""."""
     if c.reference.size == 0:
         return "empty"
+    if not c.exact and _visible(c.floor.flat[:_FEW], c.reference.flat[:_FEW]):
+        return ""
     if not c.reference.any():
         return "all zero"
-    if c.exact or _visible(c.floor.flat[:_FEW], c.reference.flat[:_FEW]):
-        return ""
-    return "" if _visible(c.floor, c.reference) else "bound as large as the values"
+    visible = c.exact or _visible(c.floor, c.reference)
+    return "" if visible else "bound as large as the values"
 
 
 def _visible(floor: Array, reference: Array) -> bool:
