@@ -41,7 +41,6 @@ class Tape:
 
         self.arb: Any = arb
         self.ties: set[int] = set()
-        self._held: dict[int, int] = {}  # the place of a held number: that of the number itself
         self._direction = direction
         self._parents: list[Parents] = []
         self._slopes: list[Arb] = []  # along the direction
@@ -74,17 +73,6 @@ class Tape:
             self._slopes.append(sum(along, self.arb(0)))
         return Ball(self, value, len(self._parents) - 1, key)
 
-    def held(self, ball: Ball) -> Ball:
-        """The same number, which is not differentiated through but moves off a tie with it."""
-        if ball.at == _CONSTANT:
-            return ball
-        self._parents.append(())
-        if self._direction is not None:
-            self._slopes.append(self._slopes[ball.at])
-        at = len(self._parents) - 1
-        self._held[at] = self._held.get(ball.at, ball.at)
-        return Ball(self, ball.value, at, ball.key)
-
     def same(self, *made: Any) -> int:
         """A number for this operation on these operands, the same whenever they are the same."""
         return self._known.setdefault(made, len(self._known))
@@ -95,7 +83,7 @@ class Tape:
 
     def beside(self, a: Ball, b: Ball) -> int:
         """The sign of a − b, which is 0, when the leaves have moved; 0 if they have not."""
-        self.ties |= {self._held.get(ball.at, ball.at) for ball in (a, b)} - {_CONSTANT}
+        self.ties |= {a.at, b.at} - {_CONSTANT}
         if self._direction is None:
             return 0
         rise = self._slope(a) - self._slope(b)
@@ -143,9 +131,8 @@ class Ball:
         return f"Ball({self.value})"
 
     @property
-    def real(self) -> Ball:
-        """The number without its derivative, which a complex step does not see in a real part."""
-        return self.tape.held(self)
+    def real(self) -> Self:
+        return self
 
     def _ball(self, other: Any) -> Ball:
         return other if isinstance(other, Ball) else self.tape.constant(other)

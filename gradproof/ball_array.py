@@ -50,11 +50,6 @@ class BallArray(np.ndarray[Any, np.dtype[Any]]):
             return ball_array(self.tape, np.asarray(made))
         return made
 
-    @property  # type: ignore[misc]  # nobody sets it
-    def real(self) -> BallArray:  # type: ignore[override]  # an array of its own kind
-        """The numbers without their derivatives, which a complex step does not see either."""
-        return ball_array(self.tape, entrywise(np.asarray(self), function=lambda ball: ball.real))
-
 
 def ball_array(tape: Tape, array: Array, make: Callable[[Any], Ball] | None = None) -> BallArray:
     """Every entry as a ball: by `make`, or as a constant where it is none yet."""

@@ -159,6 +159,7 @@ class Figures:
     norm_ratio: float
 
 
+BLIND = "bound as large as the values"
 _FEW = 64
 """Of most arrays so many entries tell what all would."""
 
@@ -172,7 +173,7 @@ def vacuous(c: Comparison) -> str:
     if not c.reference.any():
         return "all zero"
     visible = c.exact or _visible(c.floor, c.reference)
-    return "" if visible else "bound as large as the values"
+    return "" if visible else BLIND
 
 
 def _visible(floor: Array, reference: Array) -> bool:

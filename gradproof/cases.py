@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from gradproof.errors import InputError
 from gradproof.fill import ANY, HAZARDS, LAYOUTS, MILD, MILD_PARAMETERS, Array, fill, lay_out
 from gradproof.spec import CaseRule, Draw, Shape, Spec
 
@@ -86,7 +87,14 @@ def arguments(layer: Any, given: Sequence[str]) -> dict[str, str]:
     """Name and kind of each argument of `layer.forward`, up to the last of the given ones.
 
     Raises    ValueError when `forward` takes no argument of a given name
+              InputError for one that is named as outputs are
     """
+    outputs = [name for name in given if name[0] == "y" and name[1:].isdigit() | (name == "y")]
+    if outputs:
+        raise InputError(
+            f"{type(layer).__name__}.forward has an argument named {outputs[0]!r}, as outputs are "
+            "called here (y, y1, y2, …); give it another name"
+        )
     for count in range(len(given), len(given) + 16):
         try:
             kinds: dict[str, str] = layer.argument_kinds(count)

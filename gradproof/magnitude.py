@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
-_PRODUCTS = frozenset("Addmm Mm Bmm Baddbmm Addmv Mv Dot Trilinear Mul Sum".split())
+_PRODUCTS = frozenset("Addmm Mm Bmm Baddbmm Addmv Mv Dot Trilinear Convolution Mul Sum".split())
 _VIEWS = frozenset(
     "View UnsafeView ReshapeAlias T Transpose Permute Expand Squeeze Unsqueeze Clone".split()
 )

@@ -6,7 +6,8 @@ own uncertainty and nothing else:
 
 * Fused kernels hide their inner roundings, so they are run as torch's own decompositions.
 * A contraction's rounding is not proportional to its result, so its operands are disturbed too:
-  another order of summation looks like that. What goes beyond is in `systematic`.
+  another order of summation looks like that. What goes beyond is in `systematic`. An operation of
+  which nothing is known here, such as a convolution or a determinant, is taken for one.
 * Decisions (comparisons, signs, arg-maxima) are taken by the undisturbed run and replayed, so that
   a disturbance never crosses a kink.
 
@@ -16,7 +17,7 @@ Source    https://docs.pytorch.org/docs/stable/torch.compiler_ir.html (core aten
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from random import Random
 from typing import Any
 
@@ -34,7 +35,7 @@ _ELEMENTARY = frozenset(
     eq ne lt le gt ge sign sgn isnan isinf logical_and logical_or logical_not bitwise_and
     bitwise_or bitwise_not argmax argmin any all where masked_fill sort topk cumsum prod""".split()
 )
-_CONTRACTIONS = frozenset("sum mean mm bmm mv dot addmm baddbmm addmv cumsum _trilinear".split())
+_CONTRACTIONS = frozenset("sum mean mm bmm mv dot addmm baddbmm addmv cumsum".split())
 _PRODUCTS_INSIDE = frozenset("add sub rsub addcmul addcdiv lerp".split())
 _PASSIVE = frozenset(
     """where masked_fill clone copy _to_copy detach alias cat stack gather scatter index_select
@@ -42,9 +43,12 @@ _PASSIVE = frozenset(
     empty_strided new_zeros new_empty new_empty_strided new_full fill zero scalar_tensor arange
     relu maximum minimum clamp clamp_min clamp_max amax amin max min neg abs _unsafe_view
     lift_fresh sort topk flip roll tril triu constant_pad_nd repeat select_backward
-    slice_backward _local_scalar_dense""".split()
+    slice_backward _local_scalar_dense squeeze unsqueeze t transpose""".split()
 )
-_DECISIONS = frozenset(("sign", "sgn"))
+_DECISIONS = frozenset("sign sgn floor ceil round trunc".split())
+_PIECEWISE = frozenset("hardshrink_backward softshrink_backward rrelu_with_noise".split())
+_COMPOSITE = "CompositeImplicitAutograd"
+"""The key of operations that torch itself writes as others."""
 _WIDTH = 4.0  # a disturbance is uniform within ± _WIDTH/2 units of roundoff
 
 _POOL = 1 << 16
@@ -112,25 +116,20 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if callable(role):
             with self:
                 return role(*args, **kwargs)
-        base, contraction, product, passive, decision = role
+        base, contraction, product, passive, decision, in_place = role
         disturbing = self._replayed is not None
         if disturbing and contraction:
-            args = [self._disturbed(a) for a in args]
+            args = [*args[:in_place], *(self._disturbed(a) for a in args[in_place:])]
         elif disturbing and product and (len(args) > 2 or "alpha" in kwargs):
             args = [args[0], self._disturbed(args[1]), *args[2:]]  # a rounded product is added
         result = func(*args, **kwargs)
-        for out in result if isinstance(result, (tuple, list)) else (result,):
+        for i, out in enumerate(result if isinstance(result, (tuple, list)) else (result,)):
             if not isinstance(out, torch.Tensor):
                 continue
-            if decision or not out.is_floating_point():
+            if decision or not (out.is_floating_point() or out.is_complex()):
                 self._decide(out)
             elif disturbing and not passive and not _counts(func, out):
-                noise = self._noise(out)
-                if base in systematic.UNDERFLOWS:
-                    systematic.underflow(base, args, out, noise)
-                out.addcmul_(_finite(out), noise)
-                if base in systematic.SUMS:
-                    systematic.add_sum(base, func, args, kwargs, out, noise)
+                self._disturb(base, partial(func, **kwargs), args, i, out)
         return result
 
     def _decide(self, out: torch.Tensor) -> None:
@@ -139,8 +138,24 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         else:
             out.copy_(next(self._replayed))
 
+    def _disturb(
+        self, base: str, func: Any, args: Sequence[Any], i: int, out: torch.Tensor
+    ) -> None:
+        """Disturb one of an operation's results, in place."""
+        real = torch.view_as_real(out) if out.is_complex() else out
+        noise = self._noise(real)
+        if base in systematic.UNDERFLOWS and real is out:
+            systematic.underflow(base, args, out, noise)
+        real.addcmul_(_finite(real), noise)
+        if base in systematic.SUMS and real is out:
+            systematic.add_sum(base, func, args, i, out, noise)
+
     def _disturbed(self, operand: Any) -> Any:
-        if isinstance(operand, torch.Tensor) and operand.is_floating_point():
+        if not isinstance(operand, torch.Tensor):
+            return operand
+        if operand.is_complex():
+            return torch.view_as_complex(self._disturbed(torch.view_as_real(operand)))
+        if operand.is_floating_point():
             return operand.addcmul(_finite(operand), self._noise(operand))
         return operand
 
@@ -170,7 +185,12 @@ def _find_role(func: Any) -> Any | Callable[..., Any]:
     base = name.rstrip("_") or name
     if func.is_view:
         return _VIEW
-    if base not in _ELEMENTARY and base not in _PASSIVE and func in decomposition_table:
-        return decomposition_table[func]
-    kinds = _CONTRACTIONS, _PRODUCTS_INSIDE, _PASSIVE, _DECISIONS
-    return (base, *(base in kind for kind in kinds))
+    if base not in _ELEMENTARY and base not in _PASSIVE:
+        if func in decomposition_table:
+            return decomposition_table[func]
+        if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSITE):
+            return func.decompose
+    known = _ELEMENTARY | _PASSIVE | _DECISIONS | _PIECEWISE
+    contraction = base in _CONTRACTIONS or base not in known
+    kinds = _PRODUCTS_INSIDE, _PASSIVE, _DECISIONS
+    return (base, contraction, *(base in kind for kind in kinds), int(name.endswith("_")))

@@ -35,6 +35,8 @@ def in_processes(
         yield from parallel(work, tasks, jobs)
     except BrokenProcessPool as error:
         raise InputError(f"a worker process was killed (out of memory?); {kept}") from error
+    except InputError:
+        raise
     except Exception as error:
         text = "".join(traceback.format_exception(error))
         (folder / "crash.txt").write_text(text, encoding="utf-8")

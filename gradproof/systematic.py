@@ -12,18 +12,21 @@ Source    Higham, Accuracy and Stability of Numerical Algorithms (2002), §4.2 f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from gradproof.bound import C
 
-SUMS = frozenset("sum mean mm bmm mv dot addmm baddbmm addmv cumsum".split())
+SUMS = frozenset(
+    """sum mean mm bmm mv dot addmm baddbmm addmv cumsum convolution convolution_backward""".split()
+)
 UNDERFLOWS = frozenset(
     """mul div square pow reciprocal exp exp2 erfc sigmoid addcmul addcdiv mm bmm mv dot addmm
-    baddbmm addmv""".split()
+    baddbmm addmv convolution convolution_backward""".split()
 )
+_COUNTED = frozenset(("convolution", "convolution_backward"))
 _OF_ONE = frozenset(("sum", "mean", "cumsum"))
 _OF_TWO = frozenset(("mul", "div"))
 
@@ -32,19 +35,36 @@ def add_sum(
     base: str,
     func: Callable[..., Any],
     args: Sequence[Any],
-    kwargs: Mapping[str, Any],
+    i: int,
     out: torch.Tensor,
     noise: torch.Tensor,
 ) -> None:
     """Disturb a sum of n terms so far that C floors are n u Σ |term|; up to C terms need no more.
 
+    i         which of the operation's results it is
     noise     uniform within ±2u, in out's shape
     """
-    length = _length(base, args, out)
-    if length > C:
-        sizes = [a.abs() if isinstance(a, torch.Tensor) else a for a in args]
-        reach = torch.nan_to_num(func(*sizes, **kwargs), nan=0.0, posinf=0.0)
-        out.addcmul_(reach, noise, value=length / (2 * C))
+    length = _count(func, args, i) if base in _COUNTED else _length(base, args, out)
+    if isinstance(length, torch.Tensor):
+        noise = noise * torch.where(length > C, length, 0)
+    elif length > C:
+        noise = noise * length
+    else:
+        return
+    sizes = [a.abs() if isinstance(a, torch.Tensor) else a for a in args]
+    reach = torch.nan_to_num(_result(func(*sizes), i), nan=0.0, posinf=0.0)
+    out.addcmul_(reach, noise, value=1 / (2 * C))
+
+
+def _count(func: Callable[..., Any], args: Sequence[Any], i: int) -> torch.Tensor:
+    """How many terms each entry is the sum of: what the operation makes of ones."""
+    ones = [torch.ones_like(a) if isinstance(a, torch.Tensor) else a for a in args]
+    return _result(func(*ones), i)
+
+
+def _result(made: Any, i: int) -> torch.Tensor:
+    found: torch.Tensor = made[i] if isinstance(made, tuple) else made
+    return found
 
 
 def _length(base: str, args: Sequence[Any], out: torch.Tensor) -> int:

@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradproof import enclosure
 from gradproof.ball_run import Unsupported
+from gradproof.bound import BLIND
 from gradproof.cases import Case
 from gradproof.differences import differences
 from gradproof.enclosure import Enclosure
 from gradproof.subject import Subject
 from gradproof.verdict import Finding
-from gradproof.witness import complex_step
+from gradproof.witness import complex_step, in_double
 
 _ENTRIES = 6
 """Of how many wrong entries the witnesses are asked, while they abstain."""
+_ROUGHLY = 2.0**-6
+"""How far the estimated slope of a difference quotient may be from a derivative that it is of."""
 _FORWARD = "your forward is not torch's function"
 
 
@@ -77,7 +79,7 @@ def votes(subject: Subject, finding: Finding) -> Votes:
     index, opinions = _opinions(finding)
     m, r, bound = (float(a[index]) for a in (c.manual, c.reference, c.bound))
     if not opinions:
-        verdict = "the backward pass, if autograd is right" if same else _FORWARD
+        verdict = _FORWARD if same is False else "the backward pass, if autograd is right"
         return Votes(index, "manual ≠ autograd, no witness speaks", verdict)
     if opinions[-1].kink:
         return Votes(index, *_at_a_kink(finding, opinions[-1], m, r, bound))
@@ -85,9 +87,12 @@ def votes(subject: Subject, finding: Finding) -> Votes:
 
 
 def _two_against_one(
-    finding: Finding, opinions: list[_Opinion], m: float, r: float, bound: float, same: bool
+    finding: Finding, opinions: list[_Opinion], m: float, r: float, bound: float, same: bool | None
 ) -> tuple[str, str]:
-    """The agreement and the verdict; the last opinion is the one that decides."""
+    """The agreement and the verdict; the last opinion is the one that decides.
+
+    same    of `_forward_agrees`: that torch is wrong takes a forward that is known to be torch's
+    """
     with_autograd = [o.witness for o in opinions if o.sides_with(r, m, bound)]
     with_manual = [o.witness for o in opinions if o.sides_with(m, r, bound)]
     alone = [o for o in opinions if o.witness not in (*with_autograd, *with_manual)]
@@ -95,11 +100,13 @@ def _two_against_one(
     decider = opinions[-1]
     if decider.witness in with_autograd:
         groups.reverse()
-        verdict = _wrong_backward(finding) + ("" if same else f", and {_FORWARD}")
-    elif decider.witness in with_manual:
-        verdict = "PyTorch is wrong here" if same else _FORWARD
+        verdict = _wrong_backward(finding) + (f", and {_FORWARD}" if same is False else "")
+    elif same is False:
+        verdict = _FORWARD
+    elif same and decider.witness in with_manual:
+        verdict = "PyTorch is wrong here"
     else:
-        verdict = "undecided" if same else _FORWARD
+        verdict = "undecided"
     said = " ≠ ".join(" = ".join(group) for group in groups)
     if alone:
         names = " = ".join(o.witness for o in alone)
@@ -147,7 +154,21 @@ def _spoken(
     if proved is not None and proved.decided[finding.quantity][index]:
         low, high = (float(end[index]) for end in proved.ends[finding.quantity])
         kink = bool(proved.kinks[finding.quantity][index])
-        yield _Opinion("enclosure", low, high, kink)
+        opinion = _Opinion("enclosure", low, high, kink)
+        if kink or not _contradicted(finding, index, opinion):
+            yield opinion
+
+
+def _contradicted(finding: Finding, index: tuple[int, ...], opinion: _Opinion) -> bool:
+    """Whether forward on plain floats changes otherwise than it does on balls, by far.
+
+    It may treat them in another way, or keep something that they do not pass through.
+    """
+    estimate = differences(finding.case, finding.quantity, index)
+    if estimate is None:
+        return False
+    value, error = estimate
+    return opinion.off(value) > _ROUGHLY * max(abs(value), abs(opinion.low)) + 16 * error
 
 
 def _estimated(finding: Finding, index: tuple[int, ...]) -> Iterator[_Opinion]:
@@ -188,10 +209,15 @@ def _wrong_backward(finding: Finding) -> str:
     return f"the network's {what} is wrong"
 
 
-def _forward_agrees(subject: Subject, case: Case) -> bool:
+def _forward_agrees(subject: Subject, case: Case) -> bool | None:
+    """Whether forward is torch's function, in float64; None where its outputs are all rounding."""
     from gradproof.clock import Clock
     from gradproof.network import judge
 
-    findings: list[Any] = judge(subject, case, Clock()).findings
-    outputs = [f for f in findings if f.quantity not in case.arrays and not f.layer]
-    return not any(f.failed and f.comparison is not None for f in outputs)
+    arrays = {name: in_double(a) for name, a in case.arrays.items()}
+    dy = tuple(map(in_double, case.dy))
+    found = judge(subject, replace(case, arrays=arrays, dtype="float64", dy=dy), Clock()).findings
+    outputs = [f for f in found if f.quantity not in case.arrays and not f.layer]
+    if any(f.failed and f.comparison is not None for f in outputs):
+        return False
+    return None if any(f.cause == BLIND for f in outputs) else True

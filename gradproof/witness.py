@@ -88,7 +88,7 @@ def _one_sided(
 def line_through(case: Case, quantity: str, index: tuple[int, ...], wide: bool) -> Line:
     """The outputs by a step along one entry; wide: all smooth arguments are complex."""
     smooth = dict(zip(case.arrays, case.smooth, strict=True))
-    plain = {n: _in_double(a) for n, a in case.arrays.items()}
+    plain = {n: in_double(a) for n, a in case.arrays.items()}
 
     def outputs(step: complex) -> list[Array]:
         arrays = dict(plain)
@@ -110,7 +110,8 @@ def line_through(case: Case, quantity: str, index: tuple[int, ...], wide: bool) 
     return outputs
 
 
-def _in_double(a: Array | None) -> Array | None:
+def in_double(a: Array | None) -> Array | None:
+    """The array in float64; an index as it is."""
     return a if a is None or a.dtype.kind != "f" else a.astype(np.float64)
 
 

@@ -116,7 +116,8 @@ class GaussianNLLLoss(Layer):
     Shapes    x and target broadcast together to (…); var as x, or without its last axis, or with
               one axis of length 1 instead → y (), or (…) without reduction
     Backward  dx = (x − target) / v · dy / n;  dtarget = −dx;
-              dvar = ½ (1/v − (x − target)² / v²) dy / n, as if the maximum were not there
+              dvar = ½ (1/v − (x − target)² / v²) dy / n, as if the maximum were not there:
+              torch takes it without a gradient
     Source    torch.nn.functional.gaussian_nll_loss; Nix & Weigend, Estimating the Mean and
               Variance of the Target Probability Distribution (1994)
     Raises    ValueError for an unknown reduction, a negative var or one that does not fit x
@@ -132,8 +133,7 @@ class GaussianNLLLoss(Layer):
     def forward(self, x: Real, target: Real, var: Real) -> tuple[Array, Saved]:
         if np.any(var.real < 0):
             raise ValueError("var has a negative entry")
-        v = _facing(var, x)
-        v = v + np.maximum(self.eps - v.real, 0)  # max(v, eps), whose derivative stays 1
+        v = np.maximum(_facing(var, x), self.eps)
         error = x - target
         loss = 0.5 * (np.log(v) + error * error / v)
         if self.full:

@@ -168,6 +168,34 @@ def test_a_crash_is_told_in_one_line_with_the_place_of_its_traceback(
     assert "ValueError: a\n" in place.read_text(encoding="utf-8")
 
 
+def test_what_a_person_mends_is_told_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Iterator[Any]:
+        raise InputError("name it otherwise")
+        yield
+
+    monkeypatch.setattr(processes, "parallel", refuse)
+    with pytest.raises(InputError, match=r"^name it otherwise$"):
+        list(processes.in_processes(run_task, [], 1, tmp_path, "nothing"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "taken"), [("y", True), ("y12", True), ("yes", False)])
+def test_an_argument_is_not_named_as_outputs_are(name: str, taken: bool) -> None:
+    """Its gradient would be taken for the output of that name."""
+
+    class Named:
+        def argument_kinds(self, count: int) -> dict[str, str]:
+            return {name: "real"}
+
+    if taken:
+        with pytest.raises(InputError, match=f"^Named.forward has an argument named '{name}', as "):
+            arguments(Named(), [name])
+    else:
+        assert arguments(Named(), [name]) == {name: "real"}
+
+
 @pytest.fixture
 def nothing_finished() -> Iterator[None]:
     held = list(pytest_plugin._finished)

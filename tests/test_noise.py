@@ -96,6 +96,80 @@ def test_a_long_sum_is_disturbed_by_what_any_order_may_cost(terms: int) -> None:
         assert share <= reached + 5 * U
 
 
+def conv(x: Any, w: Any) -> Any:
+    return torch.nn.functional.conv1d(x, w, padding=1)
+
+
+@pytest.mark.parametrize("channels", [5, 6, 200])
+def test_a_convolution_is_a_sum_as_long_as_its_window(channels: int) -> None:
+    """Of 3 columns, of which one at either end is padding; its gradients are sums as well."""
+    x, w = np.ones((2, channels, 8)), np.ones((4, channels, 3))
+
+    def both(x: Any, w: Any) -> Any:
+        x.requires_grad_(), w.requires_grad_()
+        y = conv(x, w)
+        dx, dw = torch.autograd.grad(y.sum(), (x, w))
+        return torch.cat([a.detach().ravel() for a in (y, dx, dw)])
+
+    exact, found = samples(both, x, w, count=100)
+    share = np.abs(found / exact - 1).max(axis=0)
+    inner = np.array([2, *[3] * 6, 2]) * channels
+    terms = np.concatenate([np.tile(inner, 8), np.zeros(x.size), np.zeros(w.size)])
+    long = terms > C
+    assert (share[long] > 0.3 * terms[long] * U / C).all()
+    assert (share <= np.maximum(terms, 16) * U / C + 8 * U).all()
+    assert (share > 0).all()
+
+
+def test_a_convolution_that_cancels_is_as_uncertain_as_its_terms() -> None:
+    signs = np.where(np.arange(6) % 2, 1.0, -1.0)
+    exact, found = samples(
+        conv, np.ones((1, 6, 1)), np.stack([signs, signs])[..., None] * [0, 1, 0]
+    )
+    assert (exact == 0).all()
+    assert np.abs(found).max() > U
+
+
+@pytest.mark.parametrize("function", [torch.linalg.det, lambda a: torch.fft.rfft(a).real])
+def test_what_is_not_known_is_as_uncertain_as_its_operands(function: Any) -> None:
+    """Both are 0, of which a share would be nothing."""
+    exact, found = samples(function, [[1.0, -1.0], [1.0, -1.0]])
+    at = exact == 0
+    assert at.any()
+    assert (np.abs(found).max(axis=0) > U / 4)[at].all()
+
+
+def test_what_is_written_in_place_arrives() -> None:
+    def function(x: Any, w: Any) -> Any:
+        y = x.clone()
+        y.addmm_(w, w)
+        y.index_put_((torch.tensor([0, 0]),), w, accumulate=True)
+        return y
+
+    exact, found = samples(function, np.ones((2, 2)), [[1.0, 2.0], [3.0, 4.0]])
+    assert exact.tolist() == [[1 + 7 + 1 + 3, 1 + 10 + 2 + 4], [1 + 15, 1 + 22]]
+    assert np.abs(found / exact - 1).max() < 20 * U
+    assert (found != exact).any(axis=0).all()
+
+
+def test_whole_numbers_are_decided_by_the_undisturbed_run() -> None:
+    def function(x: Any) -> Any:
+        y = x * 1
+        return torch.stack([y.floor(), y.ceil(), y.round(), y.trunc()])
+
+    exact, found = samples(function, [3.0, -2.0, 2.5, 0.0])
+    assert (found == exact).all()
+
+
+def test_a_step_inside_of_a_kernel_is_not_crossed() -> None:
+    def function(x: Any) -> Any:
+        x.requires_grad_()
+        return torch.autograd.grad(torch.nn.functional.hardshrink(x, 0.5).sum(), x)[0]
+
+    exact, found = samples(function, [0.5, -0.5, 0.75])
+    assert (np.abs(found - exact) <= 3 * U).all()
+
+
 def test_a_sum_of_one_sign_and_of_two_are_as_uncertain() -> None:
     alternating = np.where(np.arange(1000) % 2, 1.0, -1.0).tolist()
     _, found = samples(torch.sum, alternating, count=100)

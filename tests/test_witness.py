@@ -215,6 +215,35 @@ def test_where_neither_speaks_differences_are_asked(monkeypatch: pytest.MonkeyPa
     )
 
 
+def test_an_enclosure_of_another_function_is_no_witness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What forward keeps, balls do not pass through: their derivative would be the wrong one."""
+    kept = np.tanh(X)
+
+    def forward(self: Tanh, x: Array) -> Any:
+        y = np.tanh(x) if x.dtype.kind == "f" else np.tanh(x) + x - X
+        return y, (kept,)
+
+    monkeypatch.setattr(Tanh, "forward", forward)
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: g["x"] + d)
+    assert verdict_on(CASE) == (
+        "autograd = finite differences ≠ manual",
+        "the backward pass is wrong",
+    )
+
+
+def test_a_variance_is_differentiated_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy takes a real part for it, which is the number itself."""
+
+    def forward(self: Tanh, x: Array) -> Any:
+        return np.tanh(x) + (x.var() - np.mean((x - x.mean()) ** 2)), (np.tanh(x),)
+
+    monkeypatch.setattr(Tanh, "forward", forward)
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: g["x"] + d)
+    agreement, verdict = verdict_on(CASE)
+    assert agreement == "autograd = enclosure ≠ manual"
+    assert verdict == "the backward pass is wrong"
+
+
 def other_forward(self: Tanh, x: Array) -> Any:
     y = np.asarray(np.tanh(2 * x))
     return y, (y,)
@@ -256,6 +285,32 @@ def test_torch_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         "manual = complex step = enclosure ≠ autograd",
         "PyTorch is wrong here",
     )
+
+
+def test_that_torch_is_wrong_takes_a_forward_that_can_be_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def all_rounding(layer: Any, *tensors: Any) -> Any:
+        y = right(layer, *tensors)
+        return (y.detach() + 1e15) - 1e15 + 2 * (y - y.detach())
+
+    right = SUBJECT.twin
+    monkeypatch.setitem(SUBJECT.__dict__, "twin", all_rounding)
+    assert verdict_on(CASE) == ("manual = complex step = enclosure ≠ autograd", "undecided")
+
+
+def test_in_float32_the_forward_is_compared_in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What float32 cannot tell apart is another function all the same."""
+
+    def forward(self: Tanh, x: Array) -> Any:
+        y = np.asarray(np.tanh(x) + 1e-9 * x)
+        return y, (y,)
+
+    monkeypatch.setattr(Tanh, "forward", forward)
+    break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: -g["x"])
+    agreement, verdict = verdict_on(case_of(Tanh(), dtype="float32", x=X))
+    assert agreement.startswith("autograd = complex step")
+    assert verdict == "the backward pass is wrong, and your forward is not torch's function"
 
 
 def test_torchs_hardsigmoid_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,74 @@
+"""docs/own-project.md, done as it stands there, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the layer is judged against torch")
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "own-project.md"
+pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="a source distribution has no docs")
+VERIFY = "import sys; from gradproof.cli import main; sys.exit(main(sys.argv[1:]))"
+TERM = " - normal * along"
+
+
+def text() -> str:
+    return PAGE.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    blocks = re.findall(r"^```\w+\n# (\S+\.\w+)\n(.*?)^```$", text(), re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in blocks] == ["pyproject.toml", "judged.py", "test_gradients.py"]
+    for name, block in blocks:
+        (tmp_path / name).write_text(block, encoding="utf-8")
+    return tmp_path
+
+
+def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    # Only the judge is there, as it is once installed: not this repository's own layers.
+    (project / "installed").mkdir(exist_ok=True)
+    if not (project / "installed/gradproof").exists():
+        (project / "installed/gradproof").symlink_to(ROOT / "gradproof")
+    env = {**os.environ, "PYTHONPATH": str(project / "installed")}
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=project,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def verify(project: Path) -> subprocess.CompletedProcess[str]:
+    return run(project, "-c", VERIFY, "verify", "--profile", "quick")
+
+
+def test_the_layer_is_judged(project: Path) -> None:
+    done = verify(project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "reports/latest/index.html").is_file()
+    tested = run(project, "-m", "pytest", "-q", ".")
+    assert tested.returncode == 0, tested.stdout
+    assert re.search(r"^LayerNorm +25 ", tested.stdout, re.MULTILINE)
+
+
+def test_a_forgotten_term_is_told_as_the_page_says(project: Path) -> None:
+    layer = project / "judged.py"
+    right = layer.read_text(encoding="utf-8")
+    assert right.count(TERM) == 1
+    layer.write_text(right.replace(TERM, ""), encoding="utf-8")
+    done = verify(project)
+    assert done.returncode == 1, done.stdout + done.stderr
+    (said,) = re.findall(r"^```text\n(.*?)^```$", text(), re.MULTILINE | re.DOTALL)
+    for line in said.splitlines():
+        assert line in done.stdout.splitlines()
