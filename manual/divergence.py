@@ -133,7 +133,8 @@ class GaussianNLLLoss(Layer):
     def forward(self, x: Real, target: Real, var: Real) -> tuple[Array, Saved]:
         if np.any(var.real < 0):
             raise ValueError("var has a negative entry")
-        v = np.maximum(_facing(var, x), self.eps)
+        v = _facing(var, x)
+        v = v + np.maximum(self.eps - v.real, 0)  # max(v, eps), whose derivative stays 1
         error = x - target
         loss = 0.5 * (np.log(v) + error * error / v)
         if self.full:
