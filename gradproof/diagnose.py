@@ -7,7 +7,7 @@ answer, so the rules that explain every entry come before those that say where t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -182,13 +182,22 @@ def _same(made: Array, expected: Array, bound: Array) -> bool:
 
 def _missing_term(e: Evidence) -> str:
     """A residual that is constant along an axis, or there proportional to an array of the case."""
+    return _along_an_axis(e, {"": np.ones_like(e.manual), **e.arrays})
+
+
+def _missing_kept(e: Evidence) -> str:
+    """The same with what forward keeps, of which backward is made."""
+    return _along_an_axis(e, e.saved)
+
+
+def _along_an_axis(e: Evidence, patterns: Mapping[str, Array]) -> str:
     residual = e.manual - e.reference
-    ones = {"": np.ones_like(residual)}
-    similar = {n: a for n, a in e.arrays.items() if a.shape == residual.shape}
-    for name, pattern in (ones | similar).items():
+    for name, pattern in patterns.items():
+        if pattern.shape != residual.shape or not pattern.any():
+            continue
         for axis in reversed(range(residual.ndim)):
             length = residual.shape[axis]
-            if residual.size - residual.size // max(length, 1) < 2 or not pattern.any():
+            if residual.size - residual.size // max(length, 1) < 2:
                 continue  # too few entries for it to be more than chance
             with np.errstate(all="ignore"):
                 weight = (pattern * pattern).sum(axis=axis, keepdims=True)
@@ -234,6 +243,7 @@ EXACT: tuple[Rule, ...] = (
     _other_argument,
     _missing_factor,
     _missing_term,
+    _missing_kept,
 )
 """They explain every entry, and so have to do it again."""
 
@@ -260,6 +270,7 @@ RULES: tuple[Rule, ...] = (
     terms.term,
     _missing_term,
     formula,
+    _missing_kept,
     _next_step,
     _zero_here,
     _small,

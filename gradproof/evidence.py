@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from gradproof import hygiene
 from gradproof.again import again, elsewhere, larger, later, varied
-from gradproof.cases import Case, smooth_names
+from gradproof.cases import Case, received, smooth_names
 from gradproof.fill import Array
 from gradproof.subject import Subject
 from gradproof.verdict import Finding
@@ -70,6 +71,20 @@ class Evidence:
         """The same in an optimiser's next step, if it is wrong there: it has more of a state."""
         found = [_evidence(self.subject, *m) for m in later(self.subject, self.finding)]
         return replace(found[0], others=tuple(found[1:])) if found else None
+
+    @cached_property
+    def saved(self) -> dict[str, Array]:
+        """What the layer's own forward keeps for its backward, as far as it is floating arrays."""
+        if not hasattr(self.case.layer, "forward") or hasattr(self.case.layer, "steps"):
+            return {}
+        with np.errstate(all="ignore"):
+            kept = hygiene.forward(self.case.layer, received(self.case)).saved
+        arrays = enumerate(kept if isinstance(kept, tuple) else ())
+        return {
+            f"saved[{i}]": _wide(a)
+            for i, a in arrays
+            if isinstance(a, np.ndarray) and a.dtype.kind == "f"
+        }
 
     def fits(self, made: Array, bound: Array | None = None, against: Array | None = None) -> bool:
         """Whether `made` is the manual array (or `against`) but for rounding."""

@@ -67,6 +67,21 @@ def test_a_layer(monkeypatch: pytest.MonkeyPatch, case: Any, change: Any, cause:
     assert cause_of(case) == cause
 
 
+def test_what_forward_keeps_is_a_pattern_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward(self: Tanh, x: Any) -> Any:
+        y = np.tanh(x)
+        return y, (y, None, np.cos(np.arange(x.size, dtype=x.dtype)).reshape(x.shape))
+
+    def backward(self: Tanh, saved: Any, dy: Any) -> Any:
+        y, _, pattern = saved
+        return {"x": dy * (1 - y * y) - pattern * (y * dy).sum(axis=0, keepdims=True)}
+
+    monkeypatch.setattr(Tanh, "forward", forward)
+    monkeypatch.setattr(Tanh, "backward", backward)
+    said = "a term proportional to saved[2] along axis 0 is missing"
+    assert cause_of(case_of(Tanh(), x=normal(3, 4))) == said
+
+
 def test_a_tie_where_there_is_none() -> None:
     with next(bug for bug in bugs() if bug.name == "max-near-ties").planted():
         assert cause_of(case_of(Max(), x=np.array([1000.0, 999.9999]))) == (
