@@ -6,7 +6,7 @@ import importlib
 import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -102,7 +102,24 @@ def load_subject(root: Path | None = None) -> Subject:
         )
     if not isinstance(made, Subject):
         raise InputError(f"{named} returned {type(made).__name__}; a gradproof.Subject is expected")
+    for kind in made.rules:
+        _check_layer(kind)
     return made
+
+
+def _check_layer(kind: type) -> None:
+    """Raises    InputError for what could not be run, or not be written into a case file."""
+    if not is_dataclass(kind):
+        raise InputError(
+            f"the layer {kind.__name__} is no dataclass, which a case is written down by; put "
+            "@dataclass(frozen=True) above it, with its options as fields"
+        )
+    for name in ("forward", "backward", "argument_kinds"):
+        if not callable(getattr(kind, name, None)):
+            raise InputError(
+                f"the layer {kind.__name__} has no {name}; what a layer has is in "
+                "gradproof.subject.LayerLike"
+            )
 
 
 def _named(project: Path) -> str:

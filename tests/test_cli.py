@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 pytest.importorskip("torch", reason="the commands judge against torch")
 
 from gradproof import store
+from gradproof.spec import CaseRule
 from gradproof.subject import Subject
 from manual.activation import Tanh
 from manual.linear import Linear
@@ -201,6 +203,33 @@ def test_a_subject_that_raises(
     place = f"{folder / 'raising_subject.py'}:{line}"
     assert f" (at {place}); " in said
     assert said.endswith(("; install or mend no_such_module", f"; mend {place}"))
+
+
+class Plain:
+    """No dataclass."""
+
+
+@dataclass(frozen=True)
+class Half:
+    """It has no backward."""
+
+    def forward(self, x: Any) -> Any:
+        return x, ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Plain, "the layer Plain is no dataclass, which a case is written down by; put @dataclass"),
+        (Half, "the layer Half has no backward; what a layer has is in gradproof.subject.Layer"),
+    ],
+)
+def test_a_layer_that_is_none(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch, kind: type, said: str
+) -> None:
+    made = Subject("one", rules={kind: CaseRule(print, (1, 1), empty=False)}, twin=print)
+    monkeypatch.setattr("tests.subject.subject", lambda: made)
+    assert refused("verify").startswith(said)
 
 
 def test_an_unfinished_subject(
