@@ -92,11 +92,11 @@ def check_gradients(
     ran: Ran,
     dy: Dy,
     grads: dict[str, Array],
-    agrees: Callable[[str, Array], bool],
+    agrees: Callable[[str, Array, Array], bool],
 ) -> Iterator[tuple[str, str]]:
     """(argument, fault) for everything that is wrong with returned gradients but their values.
 
-    agrees   agrees(argument, array): whether the array is the argument's gradient but for rounding
+    agrees   agrees(argument, array, gradient): whether both are the same but for rounding
     """
     for name, g in grads.items():
         if any(a is not None and np.shares_memory(g, a) for a in arrays):
@@ -120,7 +120,7 @@ def check_gradients(
             nothing = name not in zero or not zero[name].any()
             if (scales[name] and nothing) or not np.isfinite(g).all():
                 continue
-            if not (scales[name] or _linear(scaled.get(name), partial(agrees, name))):
+            if not (scales[name] or _linear(scaled.get(name), g, partial(agrees, name))):
                 yield name, "it is not linear in dy: −2 dy does not give −2 times the gradient"
             if not nothing:
                 yield name, "it is not zero for a zero dy"
@@ -178,9 +178,9 @@ def _scales(scaled: dict[str, Array], grads: dict[str, Array]) -> dict[str, bool
     return {n: n in scaled and np.array_equal(scaled[n], g * -2) for n, g in grads.items()}
 
 
-def _linear(scaled: Array | None, agrees: Callable[[Array], bool]) -> bool:
+def _linear(scaled: Array | None, g: Array, agrees: Callable[[Array, Array], bool]) -> bool:
     """Scaling by −2 is exact, but where a subnormal number on the way turns a tie in rounding."""
-    return scaled is not None and agrees(np.asarray(scaled / -2))
+    return scaled is not None and agrees(np.asarray(scaled / -2), g)
 
 
 def frozen(array: Array) -> Array:

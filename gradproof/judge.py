@@ -49,10 +49,10 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
         pending = pair_up("", case, ran.outputs, oracle.y, grads, reference, found)
         judgement.floors = measure(pending, oracle, list(reference))
 
-        def agrees(name: str, array: Array) -> bool:
+        def agrees(name: str, array: Array, gradient: Array) -> bool:
             if name not in pending:  # its form is wrong already
                 return True
-            again = {name: Comparison(array, pending[name].reference, case.scale)}
+            again = {name: Comparison(array, gradient, case.scale)}
             judgement.floors += measure(again, oracle, list(reference))
             return again[name].within()
 

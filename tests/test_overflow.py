@@ -12,9 +12,11 @@ pytest.importorskip("torch", reason="layers are judged against torch")
 
 from gradproof.cases import Case
 from manual.arithmetic import Divide
+from manual.gate import GELU
 from manual.linear import Linear
 from manual.net import Net, Step
-from tests.planted import break_gradient, case_of, judged
+from manual.rectifier import ReLU
+from tests.planted import SUBJECT, break_gradient, case_of, judged
 from tests.test_findings import output
 
 
@@ -80,3 +82,32 @@ def test_an_output_that_is_infinite_by_itself_has_to_be(monkeypatch: Any) -> Non
     case = case_of(Divide(), x=np.full(2, 1e300), other=np.array([0.0, 2.0]))
     output(Divide, lambda y: np.where(np.isinf(y), np.nan, y))(monkeypatch)
     assert {f.verdict for f in judged(case).findings if f.quantity == "y"} == {"disagree"}
+
+
+def squared(dtype: str, x: float) -> Case:
+    """Torch squares x, and of an infinity times no cotangent nothing is left."""
+    case = case_of(GELU(approximate="tanh"), dtype, x=np.array([x, 0.5]))
+    return replace(case, dy=(np.array([0, -0.5], dtype),))
+
+
+def test_what_overflows_in_torch_alone_is_not_manuals_fault(monkeypatch: Any) -> None:
+    case = squared("float32", 1e20)
+    gradient = next(f for f in judged(case).findings if f.quantity == "x")
+    assert (gradient.verdict, gradient.cause) == ("vacuous", "it overflows in torch")
+    break_gradient(monkeypatch, GELU, "x", lambda g, saved, dy: g["x"] + np.float32(1e-3))
+    assert verdicts(case)["x"] == {"disagree"}
+
+
+def test_in_float64_nothing_says_what_it_should_be() -> None:
+    assert verdicts(squared("float64", 1e20))["x"] == {"agree"}
+    assert verdicts(squared("float64", 1e200))["x"] == {"disagree"}
+
+
+def test_an_output_may_overflow_in_torch_alone(monkeypatch: Any) -> None:
+    """A ratio of squares."""
+    twin = SUBJECT.twin
+    case = case_of(ReLU(), "float32", x=np.array([3e30, 4.0]))
+    monkeypatch.setitem(SUBJECT.__dict__, "twin", lambda layer, x: twin(layer, x) * x * x / (x * x))
+    found = judged(case).findings
+    assert [f.verdict for f in found] == ["vacuous", "vacuous"]
+    assert {f.cause for f in found} == {"it overflows in torch"}

@@ -1,0 +1,34 @@
+"""What is asked of a layer beside its numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradproof import hygiene
+
+
+def test_it_is_the_gradient_itself_that_minus_twice_is_held_against() -> None:
+    """In a network the reference's may lie on the other side of a kink."""
+
+    class Subnormal:
+        def forward(self, x: Any) -> Any:
+            return 3 * x, ()
+
+        def backward(self, saved: Any, dy: Any) -> Any:
+            return {"x": np.asarray(3 * dy * (1 + 1e-15 * (dy[0] < 0)))}
+
+    asked = []
+
+    def agrees(name: str, array: Any, gradient: Any) -> bool:
+        asked.append((name, array.tolist(), gradient.tolist()))
+        return name == "x"
+
+    x, dy = np.array([1.0, 2.0]), np.array([0.5, 1.0])
+    ran = hygiene.forward(Subnormal(), [x])
+    grads = hygiene.backward(Subnormal(), ran, (dy,))
+    assert list(hygiene.check_gradients(Subnormal(), [x], ran, (dy,), grads, agrees)) == []
+    ((_, array, gradient),) = asked
+    assert gradient == [1.5, 3.0]
+    assert array != gradient and np.allclose(array, gradient)
