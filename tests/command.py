@@ -21,6 +21,25 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+GRADPROOF = "import sys; from gradproof.cli import main; sys.exit(main(sys.argv[1:]))"
+"""The command line as what `python -c` is given."""
+
+
+def python(
+    folder: Path, modules: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Python in a folder; modules: searched before whatever is installed."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(modules), **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
 def project(folder: Path, subject: str = "tests.subject:subject") -> Path:
     """A folder that is judged: its pyproject.toml names the subject, and runs are kept in it."""
     folder.mkdir(exist_ok=True)
@@ -75,4 +94,4 @@ def _alive_in(group: int, stat: Path) -> bool:
     return int(pgrp) == group and state not in "ZX"
 
 
-__all__ = ["ROOT", "group_ended", "main", "project", "start", "started"]
+__all__ = ["GRADPROOF", "ROOT", "group_ended", "main", "project", "python", "start", "started"]

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch", reason="the example is judged against torch")
 
+from tests.command import GRADPROOF, python
+
 ROOT = Path(__file__).parents[1]
 PARTS = ["manual", "reference", "gradproof", "tests", "reports", "docs", "pyproject.toml"]
 FILES = ["manual/sine.py", "reference/sine.py", "tests/strategies/sine.py"]
-VERIFY = "import sys; from gradproof.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 def blocks() -> dict[str, str]:
@@ -26,17 +25,7 @@ def blocks() -> dict[str, str]:
 
 
 def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    # PYTHONPATH comes before an installed gradproof, so that it is the copy that runs.
-    env = {**os.environ, "PYTHONPATH": str(copy), "GRADPROOF_PROFILE": "quick"}
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=copy,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return python(copy, copy, *command, GRADPROOF_PROFILE="quick")
 
 
 @pytest.fixture
@@ -68,7 +57,7 @@ def test_the_new_layer_is_discovered_everywhere(copy: Path) -> None:
     table = run(copy, "-c", "from docs.layer_table import layer_table; print(layer_table())")
     assert "| `Sine` | sin(ω x) | `x` | `manual/sine.py` |" in table.stdout
 
-    judged = run(copy, "-c", VERIFY, "verify", "--profile", "quick", "--layers", "Sine")
+    judged = run(copy, "-c", GRADPROOF, "verify", "--profile", "quick", "--layers", "Sine")
     assert judged.returncode == 0, judged.stdout + judged.stderr
     latest = copy / "reports" / "latest"
     assert "Sine" in (latest / "agreement.csv").read_text(encoding="utf-8")
@@ -79,7 +68,7 @@ def test_a_wrong_derivative_in_it_is_found(copy: Path) -> None:
     rule = copy / "manual/sine.py"
     text = rule.read_text(encoding="utf-8")
     rule.write_text(text.replace("self.omega * np.cos", "np.cos"), encoding="utf-8")
-    judged = run(copy, "-c", VERIFY, "verify", "--profile", "quick", "--layers", "Sine")
+    judged = run(copy, "-c", GRADPROOF, "verify", "--profile", "quick", "--layers", "Sine")
     assert judged.returncode == 1, judged.stdout + judged.stderr
     assert "Sine" in judged.stdout
     assert "gradproof replay" in judged.stdout

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +22,7 @@ from gradproof.wiring import wirings
 from manual.activation import Tanh
 from manual.linear import Linear
 from manual.net import Net
+from tests.command import GRADPROOF, ROOT, python
 from tests.planted import SUBJECT, judged
 
 DRAWS = 80
@@ -124,23 +121,7 @@ def test_sensitivity_is_what_the_judge_notices() -> None:
     assert noticed(smallest["float64"] / 100, cases) == 0
 
 
-ROOT = Path(__file__).parents[1]
 PARTS = ("manual", "reference", "gradproof", "tests", "reports", "pyproject.toml")
-COMMAND = "import sys; from gradproof.cli import main; sys.exit(main(sys.argv[1:]))"
-
-
-def gradproof(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line of the copy in this folder, whatever is installed."""
-    env: dict[str, Any] = {**os.environ, "PYTHONPATH": str(folder)}
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, *arguments],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def test_a_sign_in_the_source_is_found_named_and_replayed(tmp_path: Path) -> None:
@@ -157,12 +138,12 @@ def test_a_sign_in_the_source_is_found_named_and_replayed(tmp_path: Path) -> Non
     source.write_text(text.replace(right, wrong), encoding="utf-8")
 
     options = ["--profile", "quick", "--layers", "Tanh", "--jobs", "1"]
-    verified = gradproof(tmp_path, "verify", *options)
+    verified = python(tmp_path, tmp_path, "-c", GRADPROOF, "verify", *options)
     assert verified.returncode == 1, verified.stdout + verified.stderr
     first = re.search(r"^(\w+) disagrees with PyTorch", verified.stdout, re.MULTILINE)
     assert first is not None and first[1] == "Tanh", verified.stdout
     again = re.search(r"^ +again +gradproof (replay .+)$", verified.stdout, re.MULTILINE)
     assert again is not None, verified.stdout
-    replayed = gradproof(tmp_path, *shlex.split(again[1]))
+    replayed = python(tmp_path, tmp_path, "-c", GRADPROOF, *shlex.split(again[1]))
     assert replayed.returncode == 1, replayed.stdout + replayed.stderr
     assert "Tanh disagrees with PyTorch" in replayed.stdout

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch", reason="the layer is judged against torch")
 
-ROOT = Path(__file__).parents[1]
+from tests.command import GRADPROOF, ROOT, python
+
 PAGE = ROOT / "docs" / "own-project.md"
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="a source distribution has no docs")
-VERIFY = "import sys; from gradproof.cli import main; sys.exit(main(sys.argv[1:]))"
 TERM = " - normal * along"
 
 
@@ -34,23 +32,15 @@ def project(tmp_path: Path) -> Path:
 
 def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
     # Only the judge is there, as it is once installed: not this repository's own layers.
-    (project / "installed").mkdir(exist_ok=True)
-    if not (project / "installed/gradproof").exists():
-        (project / "installed/gradproof").symlink_to(ROOT / "gradproof")
-    env = {**os.environ, "PYTHONPATH": str(project / "installed")}
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=project,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    modules = project / "installed"
+    if not modules.exists():
+        modules.mkdir()
+        (modules / "gradproof").symlink_to(ROOT / "gradproof")
+    return python(project, modules, *command)
 
 
 def verify(project: Path) -> subprocess.CompletedProcess[str]:
-    return run(project, "-c", VERIFY, "verify", "--profile", "quick")
+    return run(project, "-c", GRADPROOF, "verify", "--profile", "quick")
 
 
 def test_the_layer_is_judged(project: Path) -> None:
