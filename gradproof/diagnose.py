@@ -38,8 +38,9 @@ def diagnose(subject: Subject, finding: Finding, siblings: Sequence[Finding]) ->
         rest = [f for f in (finding, *siblings) if f is not inner]
         key = inner.quantity.partition(".")[2]
         return f"in its state, {key}: {diagnose(subject, inner, rest)}"
-    clue = evidence(subject, finding, siblings)
-    return next(filter(None, (_firm(rule, clue) for rule in RULES)))
+    with np.errstate(all="ignore"):  # what is wrong may be infinite, or no number
+        clue = evidence(subject, finding, siblings)
+        return next(filter(None, (_firm(rule, clue) for rule in RULES)))
 
 
 def _state_of(finding: Finding, siblings: Sequence[Finding]) -> Finding | None:

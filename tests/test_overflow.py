@@ -10,7 +10,10 @@ import pytest
 
 pytest.importorskip("torch", reason="layers are judged against torch")
 
+from gradproof.bound import Comparison
 from gradproof.cases import Case
+from gradproof.overflow import overflows
+from gradproof.verdict import settled
 from manual.arithmetic import Divide
 from manual.gate import GELU
 from manual.linear import Linear
@@ -96,6 +99,18 @@ def test_what_overflows_in_torch_alone_is_not_manuals_fault(monkeypatch: Any) ->
     assert (gradient.verdict, gradient.cause) == ("vacuous", "it overflows in torch")
     break_gradient(monkeypatch, GELU, "x", lambda g, saved, dy: g["x"] + np.float32(1e-3))
     assert verdicts(case)["x"] == {"disagree"}
+
+
+@pytest.mark.parametrize(("second", "verdict"), [(3e19, "vacuous"), (3.1e19, "disagree")])
+def test_one_entry_may_overflow_by_both_and_one_in_torch(second: float, verdict: str) -> None:
+    x, weight = np.array([[3e19, 1.5]]), np.ones((1, 2))
+    case = case_of(Linear(), "float32", x=x, weight=weight)
+    case = replace(case, dy=(np.full((1, 1), 2e19, np.float32),))
+    manual, reference = np.array([[[-np.inf, second]], [[np.nan, np.inf]]], np.float32)
+    f = settled("", case, "isolated", "weight", Comparison(manual, reference))
+    assert f.verdict == "disagree"
+    overflows(lambda *t: SUBJECT.twin(case.layer, *t), case, [f])
+    assert (f.verdict, f.cause) == (verdict, "it overflows" if verdict == "vacuous" else "")
 
 
 def test_in_float64_nothing_says_what_it_should_be() -> None:
