@@ -15,7 +15,7 @@ from gradproof.verdict import Finding
 from gradproof.witness import in_double
 
 _LESS = 2.0**-64
-"""A power of two, so that the gradient is exactly so much smaller."""
+"""Of a cotangent that is at most 1: with the largest numbers there are its products are small."""
 
 
 def overflows(function: Callable[..., Any], case: Case, found: list[Finding]) -> None:
@@ -85,7 +85,8 @@ def _in_float64(function: Callable[..., Any], case: Case) -> dict[str, Array | N
 
 def _smaller_gradients(function: Callable[..., Any], case: Case) -> dict[str, Array | None]:
     oracle = Oracle(function, list(case.arrays.values()), case.smooth)
-    oracle.set_dy([None if d is None else d * d.dtype.type(_LESS) for d in case.dy])
+    smaller = [*map(_at_most_one, case.dy)]
+    oracle.set_dy([None if d is None else d * d.dtype.type(_LESS) for d in smaller])
     return dict(zip(smooth_names(case), oracle.gradients(), strict=True))
 
 

@@ -40,6 +40,12 @@ def test_a_sum_that_overflows_otherwise(monkeypatch: Any) -> None:
     assert verdicts(too_large(0.5))["weight"] == {"vacuous"}
 
 
+def test_a_product_of_the_largest_numbers(monkeypatch: Any) -> None:
+    break_gradient(monkeypatch, Linear, "weight", lambda g, saved, dy: g["weight"] * np.nan)
+    case = case_of(Linear(), "float32", x=np.array([[1e38], [2e38]]), weight=np.ones((1, 1)))
+    assert verdicts(replace(case, dy=(np.full((2, 1), 3e38, "f4"),)))["weight"] == {"vacuous"}
+
+
 def test_the_same_in_a_network(monkeypatch: Any) -> None:
     break_gradient(monkeypatch, Linear, "weight", lambda g, saved, dy: g["weight"] * np.nan)
     alone = too_large(0.5)
