@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradproof.cases import Case
+from gradproof.cases import Case, in_double
 from gradproof.clock import Clock
 from gradproof.fill import Array
 from gradproof.subject import Subject
@@ -169,7 +169,9 @@ def _judged(
 
     case = replace(finding.case, dtype="float64")
     moves = ("real", "param")
-    arrays = {n: move(a, r) if case.kinds[n] in moves else _wide(a) for n, a in case.arrays.items()}
+    arrays = {
+        n: move(a, r) if case.kinds[n] in moves else in_double(a) for n, a in case.arrays.items()
+    }
     if hasattr(case.layer, "forward"):
         dy = tuple(None if d is None else np.asarray(r.standard_normal(d.shape)) for d in case.dy)
         return judge_layer(subject, replace(case, arrays=arrays, dy=dy), Clock()).findings
@@ -192,7 +194,7 @@ def _counts(name: str, a: Array) -> bool:
 
 def _moved(a: Array | None, r: np.random.Generator) -> Any:
     """Nearer to 0, by another share for each entry."""
-    return None if a is None else np.asarray(_wide(a) * r.uniform(0.5, 1, a.shape))
+    return None if a is None else np.asarray(in_double(a) * r.uniform(0.5, 1, a.shape))
 
 
 def _sized(a: Array | None, r: np.random.Generator) -> Any:
@@ -224,9 +226,4 @@ def _raised(a: Array | None, r: np.random.Generator, kept: float, share: float) 
     if a is None:
         return None
     size = np.abs(a).max(initial=0.0) or 1.0
-    return np.asarray(kept * _wide(a) + share * size * r.uniform(0.2, 1, a.shape))
-
-
-def _wide(a: Any) -> Any:
-    """In float64; whole numbers stay as they are."""
-    return a if a is None or a.dtype.kind != "f" else np.asarray(a, dtype=np.float64)
+    return np.asarray(kept * in_double(a) + share * size * r.uniform(0.2, 1, a.shape))

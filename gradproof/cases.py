@@ -78,6 +78,17 @@ def smooth_names(case: Case) -> list[str]:
     return [name for name, s in zip(case.arrays, case.smooth, strict=True) if s]
 
 
+def in_double(a: Array | None) -> Any:
+    """A copy of the array in float64; one of integers as it is."""
+    return a if a is None or a.dtype.kind != "f" else np.array(a, dtype=np.float64)
+
+
+def wide(case: Case) -> Case:
+    """The case with all its numbers in float64."""
+    arrays = {name: in_double(a) for name, a in case.arrays.items()}
+    return replace(case, arrays=arrays, dtype="float64", dy=tuple(map(in_double, case.dy)))
+
+
 def largest(arrays: Sequence[Array]) -> float:
     """The largest magnitude in the arrays, at least 1."""
     return max([1.0, *(max(float(a.max()), -float(a.min())) for a in arrays if a.size)])

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from gradproof.bound import Comparison
-from gradproof.cases import Case, smooth_names
+from gradproof.cases import Case, smooth_names, wide
 from gradproof.fill import Array
 from gradproof.oracle import Oracle
 from gradproof.verdict import Finding
-from gradproof.witness import in_double
 
 _LESS = 2.0**-64
 """Of a cotangent that is at most 1: with the largest numbers there are its products are small."""
@@ -34,53 +33,60 @@ def overflows(function: Callable[..., Any], case: Case, found: list[Finding]) ->
     smaller = _smaller_gradients(function, case)
     if any(f.quantity not in case.arrays for f in wrong):
         smaller |= _outputs_of_smaller(function, case)
-    wide = _in_float64(function, case) if case.dtype == "float32" else {}
+    precise = _in_float64(function, case) if case.dtype == "float32" else {}
     for f in wrong:
-        by_both = _lost_by_both(f, smaller.get(f.quantity))
-        if (by_both | _lost_by_torch(f, wide.get(f.quantity))).all():
+        c, over = _over(f)
+        by_both = _lost_by_both(c, _entries(smaller.get(f.quantity), over), over)
+        by_torch = _lost_by_torch(c, _entries(precise.get(f.quantity), over), over)
+        if (by_both | by_torch).all():
             f.verdict = "vacuous"
             f.cause = "it overflows" if by_both.any() else "it overflows in torch"
 
 
+def _over(f: Finding) -> tuple[Comparison, Array]:
+    """The comparison, and which of its entries are over their bounds."""
+    c = f.comparison
+    assert c is not None
+    return c, np.asarray(c.error > c.bound)
+
+
+def _entries(values: Array | None, over: Array) -> Array:
+    """Those of the values; where there are none, NaN, which says nothing."""
+    return np.full(np.count_nonzero(over), np.nan) if values is None else values[over]
+
+
 def _differs_in_the_infinite(f: Finding) -> bool:
     """Whether no entry over its bound is finite on both sides."""
-    c = f.comparison
-    if c is None:
+    if f.comparison is None:
         return False
-    over = c.error > c.bound
+    c, over = _over(f)
     return not (np.isfinite(c.manual[over]) & np.isfinite(c.reference[over])).any()
 
 
-def _lost_by_both(f: Finding, small: Array | None) -> Array:
+def _lost_by_both(c: Comparison, small: Array, over: Array) -> Array:
     """Which entries over their bounds are finite on neither side, though smaller ones are."""
-    c = f.comparison
-    assert c is not None
-    over = c.error > c.bound
-    if small is None:
-        return np.zeros(np.count_nonzero(over), dtype=bool)
     finite = np.isfinite(c.manual[over]) | np.isfinite(c.reference[over])
-    return np.asarray(~finite & np.isfinite(small[over]))
+    return np.asarray(~finite & np.isfinite(small))
 
 
-def _lost_by_torch(f: Finding, wide: Array | None) -> Array:
+def _lost_by_torch(c: Comparison, precise: Array, over: Array) -> Array:
     """Which entries over their bounds manual has, within a rounding, as torch has in float64."""
-    c = f.comparison
-    assert c is not None
-    over = c.error > c.bound
-    if wide is None:
-        return np.zeros(np.count_nonzero(over), dtype=bool)
     with np.errstate(over="ignore"):
-        rounded = wide[over].astype(c.manual.dtype)
+        rounded = precise.astype(c.manual.dtype)
     again = Comparison(np.asarray(c.manual[over]), rounded, c.scale)
     alone = np.isfinite(rounded) & ~np.isfinite(c.reference[over])
     return np.asarray(alone & (again.exact or again.error <= again.bound))
 
 
 def _in_float64(function: Callable[..., Any], case: Case) -> dict[str, Array | None]:
-    oracle = Oracle(function, [*map(in_double, case.arrays.values())], case.smooth)
-    oracle.set_dy([*map(in_double, case.dy)])
-    outputs = {f"y{i or ''}": out for i, out in enumerate(oracle.y)}
-    return outputs | dict(zip(smooth_names(case), oracle.gradients(), strict=True))
+    case = wide(case)
+    oracle = Oracle(function, list(case.arrays.values()), case.smooth)
+    oracle.set_dy(case.dy)
+    return _outputs(oracle) | dict(zip(smooth_names(case), oracle.gradients(), strict=True))
+
+
+def _outputs(oracle: Oracle) -> dict[str, Array | None]:
+    return {f"y{i or ''}": out for i, out in enumerate(oracle.y)}
 
 
 def _smaller_gradients(function: Callable[..., Any], case: Case) -> dict[str, Array | None]:
@@ -93,10 +99,9 @@ def _smaller_gradients(function: Callable[..., Any], case: Case) -> dict[str, Ar
 def _outputs_of_smaller(function: Callable[..., Any], case: Case) -> dict[str, Array | None]:
     """The outputs for inputs that are divided by a power of two each, so that none exceeds 1."""
     try:
-        y = Oracle(function, [*map(_at_most_one, case.arrays.values())], case.smooth).y
+        return _outputs(Oracle(function, [*map(_at_most_one, case.arrays.values())], case.smooth))
     except (RuntimeError, ValueError):  # they are outside of the function's domain
         return {}
-    return {f"y{i or ''}": out for i, out in enumerate(y)}
 
 
 def _at_most_one(a: Array | None) -> Array | None:

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gradproof import enclosure
 from gradproof.ball_run import Unsupported
 from gradproof.bound import BLIND
-from gradproof.cases import Case
+from gradproof.cases import Case, wide
 from gradproof.differences import differences
 from gradproof.enclosure import Enclosure
 from gradproof.subject import Subject
 from gradproof.verdict import Finding
-from gradproof.witness import complex_step, in_double
+from gradproof.witness import complex_step
 
 _ENTRIES = 6
 """Of how many wrong entries the witnesses are asked, while they abstain."""
@@ -214,9 +214,7 @@ def _forward_agrees(subject: Subject, case: Case) -> bool | None:
     from gradproof.clock import Clock
     from gradproof.network import judge
 
-    arrays = {name: in_double(a) for name, a in case.arrays.items()}
-    dy = tuple(map(in_double, case.dy))
-    found = judge(subject, replace(case, arrays=arrays, dtype="float64", dy=dy), Clock()).findings
+    found = judge(subject, wide(case), Clock()).findings
     outputs = [f for f in found if f.quantity not in case.arrays and not f.layer]
     if any(f.failed and f.comparison is not None for f in outputs):
         return False

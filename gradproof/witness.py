@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gradproof.cases import Case
+from gradproof.cases import Case, in_double
 from gradproof.fill import Array
 
 Line: TypeAlias = Callable[[complex], list[Array]]
@@ -108,11 +108,6 @@ def line_through(case: Case, quantity: str, index: tuple[int, ...], wide: bool) 
         return [np.asarray(out) for out in (y if isinstance(y, tuple) else (y,))]
 
     return outputs
-
-
-def in_double(a: Array | None) -> Array | None:
-    """The array in float64; an index as it is."""
-    return a if a is None or a.dtype.kind != "f" else a.astype(np.float64)
 
 
 def _products(case: Case, outputs: list[Array]) -> list[Array]:
