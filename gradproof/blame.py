@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sysconfig
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 _NOT_THEIRS = (
     Path(__file__).parent,
@@ -20,8 +23,20 @@ def blame(error: BaseException) -> tuple[str, str]:
     said = " ".join(f"{type(error).__name__}: {error}".rstrip(": ").split())[:300]
     if isinstance(error, SyntaxError) and error.filename:  # that code has no frame: it did not run
         return said, f"{error.filename}:{error.lineno}"
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = Path(frame.filename).absolute()
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    return said, _place((frame.filename, frame.lineno) for frame in frames)
+
+
+def blame_dump(text: str) -> tuple[str, str]:
+    """The same of what `faulthandler` wrote of a crash in compiled code."""
+    said = text.splitlines()[0].removeprefix("Fatal Python error: ")
+    return said, _place(re.findall(r'^  File "(.+)", line (\d+)', text, flags=re.MULTILINE))
+
+
+def _place(frames: Iterable[tuple[str, Any]]) -> str:
+    """The first frame that is no library's, as "file:line"; they come from the innermost out."""
+    for name, line in frames:
+        path = Path(name).absolute()
         if path.is_file() and not any(path.is_relative_to(folder) for folder in _NOT_THEIRS):
-            return said, f"{path}:{frame.lineno}"
-    return said, ""
+            return f"{path}:{line}"
+    return ""

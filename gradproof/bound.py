@@ -25,6 +25,10 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 C = 16.0
 """Errors of up to C noise floors are rounding; see docs/decisions."""
+HOPELESS = 2.0**20
+"""Errors of so many bounds are none that more samples would explain …"""
+ENOUGH = 8
+"""… once there are so many."""
 
 
 @cache
@@ -101,6 +105,11 @@ class Comparison:
         with np.errstate(all="ignore"):
             return np.asarray(C * (self._first_floor() if self.exact else self.floor))
 
+    def hopeless(self) -> bool:
+        """Whether an error is finite and so many times its bound that no noise will explain it."""
+        with np.errstate(all="ignore"):
+            return bool((np.isfinite(self.error) & (self.error > HOPELESS * self.bound)).any())
+
     def within(self) -> bool:
         if self.exact:
             return True
@@ -122,7 +131,7 @@ def same(a: Array, b: Array) -> Array:
 def settle(comparisons: Mapping[str, Comparison], samples: Iterable[Mapping[str, Any]]) -> int:
     """Take samples {quantity: (disturbed, undisturbed)} until all is within its bound.
 
-    Returns the number of samples taken.
+    Or so far beyond that no further sample brings it back. Returns the number of samples taken.
     """
     taken = 0
     if within(comparisons):
@@ -133,7 +142,7 @@ def settle(comparisons: Mapping[str, Comparison], samples: Iterable[Mapping[str,
             c = comparisons.get(quantity)
             if c is not None and not c.within():  # its verdict stands: the floor only grows
                 c.add(disturbed, undisturbed)
-        if within(comparisons):
+        if all(c.within() or (taken >= ENOUGH and c.hopeless()) for c in comparisons.values()):
             break
     return taken
 

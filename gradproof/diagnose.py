@@ -7,14 +7,15 @@ answer, so the rules that explain every entry come before those that say where t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
 from gradproof import places, terms
+from gradproof.contributions import overwritten
 from gradproof.cotangents import cotangent
-from gradproof.evidence import Evidence, evidence
+from gradproof.evidence import Evidence, evidence, stretches
 from gradproof.factors import factor_between
 from gradproof.fill import Array
 from gradproof.formula import formula
@@ -140,20 +141,13 @@ def _missing_factor(e: Evidence) -> str:
         if dy.shape == e.manual.shape and e.fits(dy):
             return f"{name} itself: the factor of the layer's derivative is missing"
     for name, array in e.arrays.items():
-        if _stretches(array, e.manual) and array.any():
+        if array.size > 1 and stretches(array, e.manual) and array.any():
             with np.errstate(all="ignore"):
                 if e.fits(e.manual * array, against=e.reference):
                     return f"the factor {name} is missing"
                 if e.fits(e.reference * array):
                     return f"one factor {name} too many"
     return ""
-
-
-def _stretches(array: Array, onto: Array) -> bool:
-    try:
-        return np.broadcast_shapes(array.shape, onto.shape) == onto.shape and array.size > 1
-    except ValueError:
-        return False
 
 
 def _sums(e: Evidence) -> str:
@@ -187,27 +181,62 @@ def _missing_term(e: Evidence) -> str:
 
 
 def _missing_kept(e: Evidence) -> str:
-    """The same with what forward keeps, of which backward is made."""
-    return _along_an_axis(e, e.saved)
+    """The same with what forward keeps, of which backward is made.
+
+    Where axes are too short for that, longer ones tell, if they tell the same.
+    """
+    said = _along_an_axis(e, e.saved)
+    longer = {_along_an_axis(c, c.saved) or _both_along_an_axis(c, c.saved) for c in e.larger}
+    longer -= {""}
+    return said or (longer.pop() if len(longer) == 1 else "")
 
 
 def _along_an_axis(e: Evidence, patterns: Mapping[str, Array]) -> str:
-    residual = e.manual - e.reference
     for name, pattern in patterns.items():
-        if pattern.shape != residual.shape or not pattern.any():
-            continue
-        for axis in reversed(range(residual.ndim)):
-            length = residual.shape[axis]
-            if residual.size - residual.size // max(length, 1) < 2:
-                continue  # too few entries for it to be more than chance
-            with np.errstate(all="ignore"):
-                weight = (pattern * pattern).sum(axis=axis, keepdims=True)
-                part = (residual * pattern).sum(axis=axis, keepdims=True) / weight * pattern
-            if e.fits(np.nan_to_num(part), against=residual) and (np.abs(part) > e.bound).any():
-                what = f"a term proportional to {name}" if name else "a mean or a sum"
-                how = "" if name else ": the residual is constant there"
-                return f"{what} along axis {axis} is missing{how}"
+        for axis in _missing_along(e, 2, pattern):
+            what = f"a term proportional to {name}" if name else "a mean or a sum"
+            how = "" if name else ": the residual is constant there"
+            return f"{what} along axis {axis} is missing{how}"
     return ""
+
+
+def _both_along_an_axis(e: Evidence, patterns: Mapping[str, Array]) -> str:
+    ones = np.ones_like(e.manual)
+    for name, pattern in patterns.items():
+        alone = {*_missing_along(e, 2, ones), *_missing_along(e, 2, pattern)}
+        for axis in set(_missing_along(e, 4, ones, pattern)) - alone:
+            both = f"a mean or a sum and a term proportional to {name}"
+            return f"{both} along axis {axis} are missing"
+    return ""
+
+
+def _missing_along(e: Evidence, spare: int, *patterns: Array) -> Iterator[int]:
+    """Axes along which the residual is made of these patterns, with other weights on each line.
+
+    spare    how many more entries than weights there have to be, for it to be more than chance
+    """
+    residual = e.manual - e.reference
+    if any(p.shape != residual.shape or not p.any() for p in patterns):
+        return
+    for axis in reversed(range(residual.ndim)):
+        weights = len(patterns) * (residual.size // max(residual.shape[axis], 1))
+        if residual.size - weights < spare:
+            continue
+        rest = residual
+        with np.errstate(all="ignore"):
+            for i, apart in enumerate(patterns):
+                for other in patterns[:i]:  # so that the two have nothing in common
+                    apart = apart - _share(apart, other, axis)  # noqa: PLW2901
+                rest = rest - _share(rest, apart, axis)
+        part = np.nan_to_num(residual - rest)
+        if e.fits(part, against=residual) and (np.abs(part) > e.bound).any():
+            yield axis
+
+
+def _share(of: Array, pattern: Array, axis: int) -> Array:
+    """What of an array is proportional to the pattern along an axis."""
+    weight = (pattern * pattern).sum(axis=axis, keepdims=True)
+    return np.asarray((of * pattern).sum(axis=axis, keepdims=True) / weight * pattern)
 
 
 def _next_step(e: Evidence) -> str:
@@ -275,6 +304,8 @@ RULES: tuple[Rule, ...] = (
     _next_step,
     _zero_here,
     _small,
+    places.repeated,
+    overwritten,
     places.indices,
     _unknown,
 )

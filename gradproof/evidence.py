@@ -103,12 +103,12 @@ class Evidence:
         y, argument = self.arrays.get("y"), self.case.arrays.get(self.quantity)
         if y is None or argument is None or argument.shape == y.shape:
             return []
-        try:
-            stretched = np.broadcast_to(argument, y.shape)
-            gradient = self._gradient(self._twin, {**self.case.arrays, self.quantity: stretched})
-        except (ValueError, RuntimeError, IndexError):
-            return []  # the layer does not broadcast
-        return [gradient] if gradient.shape == y.shape else []
+        if not stretches(argument, y):
+            return []
+        stretched = np.broadcast_to(argument, y.shape)
+        arrays = {**self.case.arrays, self.quantity: stretched}
+        gradient = self.expected(self.case.layer, arrays)
+        return [gradient] if gradient is not None and gradient.shape == y.shape else []
 
     def uses(self) -> dict[str, list[Use]]:
         """In a network, where each value is used; nothing for a layer, or an output."""
@@ -168,11 +168,11 @@ class Evidence:
 
                 given = self.finding.before if before is None else before
                 return _wide(step_of(self.subject, case, given)[self.quantity])
-            if self.quantity not in case.arrays:
+            if self.quantity not in case.arrays or not _fits_forward(case):
                 return None
             return self._gradient(lambda *tensors: self.subject.twin(layer, *tensors), arrays, dy)
-        except (ValueError, RuntimeError, IndexError, KeyError, TypeError):
-            return None  # it does not fit, or there is no such thing
+        except Exception:  # noqa: BLE001  (whatever a layer or a twin says of what does not fit)
+            return None
 
     def at_kink(self) -> bool:
         """Whether every wrong entry is one whose one-sided derivatives differ."""
@@ -185,6 +185,29 @@ class Evidence:
 
     def _twin(self, *tensors: Any) -> Any:
         return self.subject.twin(self.case.layer, *tensors)
+
+
+def _fits_forward(case: Case) -> bool:
+    """Whether the hand-written forward makes outputs of the right shapes of the case's arrays.
+
+    It is asked first: some of torch's kernels do not survive arrays that do not fit.
+
+    Raises    Misconduct when it fails
+    """
+    if not hasattr(case.layer, "forward") or hasattr(case.layer, "steps"):
+        return True
+    with np.errstate(all="ignore"):
+        outputs = hygiene.forward(case.layer, received(case)).outputs
+    pairs = zip(outputs, case.dy, strict=True)
+    return all(d is None or y.shape == d.shape for y, d in pairs)
+
+
+def stretches(array: Array, onto: Array) -> bool:
+    """Whether it broadcasts to that shape."""
+    try:
+        return bool(np.broadcast_shapes(array.shape, onto.shape) == onto.shape)
+    except ValueError:
+        return False
 
 
 def joined(cases: Sequence[Evidence], side: str) -> Array:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gradproof.evidence import Evidence, joined
+from gradproof.evidence import Evidence, joined, stretches
 from gradproof.fill import Array
 
 Terms: TypeAlias = Callable[[Evidence], Iterator[tuple[str, Array]]]
@@ -127,7 +127,7 @@ def _in_words(wrong: str, right: str) -> str:
 
 def _products(e: Evidence) -> Iterator[tuple[str, Array]]:
     """The cotangent times up to three functions of the arrays."""
-    dy = [(n, d) for n, d in e.cotangents.items() if _stretches(d, e.manual)]
+    dy = [(n, d) for n, d in e.cotangents.items() if stretches(d, e.manual)]
     factors = list(_functions(e))
     most = 3 if len(factors) <= FACTORS else 2
     for (name, d), n in itertools.product(dy, range(most + 1)):
@@ -138,7 +138,7 @@ def _products(e: Evidence) -> Iterator[tuple[str, Array]]:
 
 
 def _functions(e: Evidence) -> Iterator[tuple[str, Array]]:
-    given = {n: a for n, a in e.arrays.items() if _stretches(a, e.manual)}
+    given = {n: a for n, a in e.arrays.items() if stretches(a, e.manual)}
     with np.errstate(all="ignore"):
         for name, a in given.items():
             yield name, a
@@ -187,13 +187,6 @@ def _sums(e: Evidence) -> Iterator[tuple[str, Array]]:
 def _fitted(dy: Array, onto: Array) -> Array | None:
     """dy stretched to that shape, if need be with an axis more."""
     for wide in (dy, *(np.expand_dims(dy, axis) for axis in range(dy.ndim + 1))):
-        if _stretches(wide, onto):
+        if stretches(wide, onto):
             return np.broadcast_to(wide, onto.shape)
     return None
-
-
-def _stretches(array: Array, onto: Array) -> bool:
-    try:
-        return bool(np.broadcast_shapes(array.shape, onto.shape) == onto.shape)
-    except ValueError:
-        return False

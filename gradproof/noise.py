@@ -4,7 +4,8 @@ A `TorchDispatchMode` sees each aten operation of forward and backward alike, be
 that saved values and cotangents are disturbed with the rest. Three rules make it the arithmetic's
 own uncertainty and nothing else:
 
-* Fused kernels hide their inner roundings, so they are run as torch's own decompositions.
+* Fused kernels hide their inner roundings, so they are run as torch's own decompositions; oneDNN's
+  recurrent layers and flash attention, which have none, are not chosen.
 * A contraction's rounding is not proportional to its result, so its operands are disturbed too:
   another order of summation looks like that. What goes beyond is in `systematic`. An operation of
   which nothing is known here, such as a convolution or a determinant, is taken for one.
@@ -93,6 +94,7 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._random = Random(seed)  # noqa: S311  (noise, no secret)
         self._decisions: list[torch.Tensor] = []
         self._replayed: Iterator[torch.Tensor] | None = None
+        self._fused: list[tuple[bool, bool]] = []
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -102,6 +104,14 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         itself, and loads its compiler for it.
         """
         return False
+
+    def __enter__(self) -> Any:
+        self._fused.append(_choose_fused(False, False))
+        return super().__enter__()  # type: ignore[no-untyped-call]
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        _choose_fused(*self._fused.pop())
 
     def again(self) -> None:
         self._replayed = iter(self._decisions)
@@ -161,6 +171,15 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _noise(self, like: torch.Tensor) -> torch.Tensor:
         return _slice(like, self._random)
+
+
+def _choose_fused(onednn: bool, flash: bool) -> tuple[bool, bool]:
+    """Whether torch may choose oneDNN's kernels and flash attention; returns what held before."""
+    backends: Any = torch.backends  # whose properties torch has no types for
+    before = backends.mkldnn.enabled, backends.cuda.flash_sdp_enabled()
+    backends.mkldnn.enabled = onednn
+    backends.cuda.enable_flash_sdp(flash)
+    return before
 
 
 def _counts(func: Any, out: torch.Tensor) -> bool:

@@ -65,7 +65,7 @@ def _options(e: Evidence, values: Values) -> Iterator[tuple[str, Made]]:
         for told, value in values(field, now, e) if field.init else ():
             try:
                 other = dataclasses.replace(layer, **{field.name: value})
-            except (ValueError, TypeError):  # no option that it has
+            except Exception:  # noqa: BLE001, S112  (whatever is said of an option that it has not)
                 continue
             yield told, _with_layer(other)
 

@@ -54,6 +54,17 @@ def _side(name: str, wrong: Array, well: Array) -> str:
     return ""
 
 
+def repeated(e: Evidence) -> str:
+    """Wrong at rows of a table alone that are looked up more than once."""
+    table = e.case.kinds.get(e.quantity) == "param"
+    for name, index in e.indices.items() if table else ():
+        used, counts = np.unique(index, return_counts=True)
+        rows = set(np.nonzero(e.over)[0].tolist()) if e.over.ndim else set()
+        if rows and rows <= set(used[counts > 1].tolist()):
+            return f"only where {name} repeats an index: = for +="
+    return ""
+
+
 def indices(e: Evidence) -> str:
     """Wrong at certain indices only, and what is the matter there."""
     place = _at_indices(e) if (~e.over & (np.abs(e.reference) > e.bound)).any() else ""
@@ -97,12 +108,6 @@ def _at_values(e: Evidence, right: Array) -> str:
 
 
 def _at_indices(e: Evidence) -> str:
-    table = e.case.kinds.get(e.quantity) == "param"
-    for name, index in e.indices.items() if table else ():
-        used, counts = np.unique(index, return_counts=True)
-        rows = set(np.nonzero(e.over)[0].tolist()) if e.over.ndim else set()
-        if rows and (counts > 1).any() and rows <= set(used[counts > 1].tolist()):
-            return f"only where {name} repeats an index: = for +="
     if e.over.sum() == 1 and e.over.size > 1:
         return f"only one entry, {[int(i[0]) for i in np.nonzero(e.over)]}"
     for axis, length in enumerate(e.over.shape):

@@ -13,8 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from gradproof.blame import blame_dump
 from gradproof.errors import InputError
-from gradproof.worker import Done, Task, end_with_parent
+from gradproof.worker import Done, Task, begin_worker
 
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
@@ -26,35 +27,53 @@ def in_processes(
 ) -> Iterator[Done]:
     """`parallel`, with one clear sentence for what goes wrong.
 
-    folder   where the traceback of a crash is written
+    folder   where the traceback of a crash is written, as crash.txt
     kept     what remains of the tasks that are done when a worker dies
 
     Raises   InputError when a worker dies or a task cannot be done
     """
+    crash = folder / "crash.txt"
+    crash.unlink(missing_ok=True)
     try:
-        yield from parallel(work, tasks, jobs)
+        yield from parallel(work, tasks, jobs, crash)
     except BrokenProcessPool as error:
-        raise InputError(f"a worker process was killed (out of memory?); {kept}") from error
+        raise InputError(f"a worker process {_died_of(crash)}; {kept}") from error
     except InputError:
         raise
     except Exception as error:
         text = "".join(traceback.format_exception(error))
-        (folder / "crash.txt").write_text(text, encoding="utf-8")
+        crash.write_text(text, encoding="utf-8")
         said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise InputError(
             f"a case could not be drawn or judged: {said}; the traceback is in "
-            f"{folder / 'crash.txt'}: mend the strategy, the twin or the layer that it names"
+            f"{crash}: mend the strategy, the twin or the layer that it names"
         ) from error
+    finally:
+        if crash.is_file() and not crash.stat().st_size:
+            crash.unlink()
+
+
+def _died_of(crash: Path) -> str:
+    """What ended a worker; one that was killed had no time to write it down."""
+    text = crash.read_text(encoding="utf-8") if crash.is_file() else ""
+    if not text:
+        return "was killed (out of memory?)"
+    said, place = blame_dump(text)
+    return f"crashed: {said}{place and f' (at {place})'}; the traceback is in {crash}"
 
 
 def parallel(
-    work: Callable[[_Given], _Made], tasks: Iterable[_Given], jobs: int
+    work: Callable[[_Given], _Made],
+    tasks: Iterable[_Given],
+    jobs: int,
+    crash: Path | None = None,
 ) -> Iterator[_Made]:
     """Every task's outcome as it comes. Workers are spawned: torch does not survive a fork.
 
     work     done in a worker, so a function that can be sent there
     tasks    asked for as workers become free; those that were handed over are finished
     jobs     processes; 0 for one a core
+    crash    file in which a worker whose compiled code crashes leaves its traceback
 
     Raises   BrokenProcessPool when a worker dies, and whatever `work` raises
     """
@@ -64,7 +83,8 @@ def parallel(
     queue = iter(tasks)
     first = list(islice(queue, 2 * jobs))  # a worker that is done has the next one at hand
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(first)) or 1, context, initializer=end_with_parent)
+    count = min(jobs, len(first)) or 1
+    pool = ProcessPoolExecutor(count, context, initializer=begin_worker, initargs=(crash,))
     # Workers inherit that Ctrl-C is ignored: this process hears it too, and ends them below.
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
     waiting: list[Future[_Made]] = [pool.submit(work, task) for task in first]

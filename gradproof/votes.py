@@ -24,8 +24,9 @@ from gradproof.witness import complex_step
 _ENTRIES = 6
 """Of how many wrong entries the witnesses are asked, while they abstain."""
 _ROUGHLY = 2.0**-6
-"""How far the estimated slope of a difference quotient may be from a derivative that it is of."""
+"""How far from a derivative a difference quotient may be, or a gradient that means to be one."""
 _FORWARD = "your forward is not torch's function"
+_BY_DESIGN = ", or its rule is no derivative by design (detach, padding_idx)"
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def _two_against_one(
     elif same is False:
         verdict = _FORWARD
     elif same and decider.witness in with_manual:
-        verdict = "PyTorch is wrong here"
+        far = decider.off(r) > _ROUGHLY * abs(decider.low)
+        verdict = "PyTorch is wrong here" + (_BY_DESIGN if far else "")
     else:
         verdict = "undecided"
     said = " ≠ ".join(" = ".join(group) for group in groups)

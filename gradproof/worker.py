@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import itertools
 import multiprocessing
 import os
@@ -69,9 +70,14 @@ class Disagreement(AssertionError):
     """Raised for Hypothesis, which then looks for a smaller case of the same disagreement."""
 
 
-def end_with_parent() -> None:
-    """Have this worker process end when the one that started it does, killed or not."""
+def begin_worker(crash: Path | None) -> None:
+    """Have this worker process end when the one that started it does, killed or not.
+
+    crash    file for the traceback of a crash in compiled code
+    """
     parent = multiprocessing.parent_process()
+    if crash is not None:
+        faulthandler.enable(crash.open("ab"), all_threads=False)
 
     def watch() -> None:
         if parent is not None:

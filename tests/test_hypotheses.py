@@ -147,6 +147,26 @@ def clues() -> dict[str, Evidence]:
     return made | {"Adam": clue_of_steps()}
 
 
+def test_the_twin_is_asked_of_nothing_that_does_not_fit(
+    clues: dict[str, Evidence], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some of torch's kernels read beyond the arrays instead of raising an error."""
+    e = clues["Linear"]
+    asked: list[Any] = []
+
+    def twin(layer: Any, *tensors: Any) -> Any:
+        asked.append(tensors)
+        raise AssertionError("whatever it says")
+
+    monkeypatch.setitem(SUBJECT.__dict__, "twin", twin)
+    arrays = e.case.arrays
+    for wrong in ({"weight": whole(3, 3)}, {"x": whole(5, 2)}):
+        assert e.expected(e.case.layer, {**arrays, **wrong}) is None
+    assert not asked
+    assert e.expected(e.case.layer, arrays) is None, "it fits, but the twin raised an error"
+    assert len(asked) == 1
+
+
 def test_the_evidence(clues: dict[str, Evidence]) -> None:
     text = "".join(listed(name, described(e)) for name, e in clues.items())
     unchanged("evidence", text)

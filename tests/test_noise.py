@@ -197,3 +197,37 @@ def test_a_quotient_by_infinity_is_zero_and_lost_nothing() -> None:
     _, found = samples(torch.div, [1.0, 1e-300], [float("inf"), 1e300], count=20)
     assert (found[:, 0] == 0).all()
     assert (found[:, 1] != 0).all()
+
+
+def test_what_is_rounded_inside_of_a_recurrent_layer_is_disturbed() -> None:
+    """oneDNN's kernel would keep to itself that 1 − σ(17) is a rounding in float32."""
+
+    def function(bias: Any) -> Any:
+        bias = bias.float().requires_grad_()
+        ones, zeros = torch.ones(1, 1, 1), torch.zeros(1, 1, 1)
+        weights = [torch.ones(4, 1), torch.ones(4, 1), bias, torch.zeros(4)]
+        rest = (True, 1, 0.0, False, False, False)
+        y, *_ = torch.lstm(ones, (zeros, ones), weights, *rest)
+        return torch.autograd.grad(y.sum(), bias)[0].double()
+
+    before = torch.backends.mkldnn.enabled
+    exact, found = samples(function, [16.0, 16.0, 0.5, 0.5])
+    assert torch.backends.mkldnn.enabled == before
+    noise = np.abs(found - exact).max(axis=0)
+    assert (noise[:2] > np.abs(exact[:2]) / 2).all(), "of the gates that are closed"
+    assert (noise[2:] < 1e-5 * np.abs(exact[2:])).all()
+
+
+def test_what_cancels_inside_of_attention_is_disturbed() -> None:
+    """Flash attention would keep to itself what its softmax takes from the cotangent."""
+
+    def function(q: Any) -> Any:
+        q = q.reshape(1, 1, 1, 2).requires_grad_()
+        k = torch.tensor([[1.0, 2.0], [3.0, -1.0]], dtype=torch.float64).reshape(1, 1, 2, 2)
+        v = torch.tensor([[1.0, 5.0], [1.0, 5.0]], dtype=torch.float64).reshape(1, 1, 2, 2)
+        y = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+        return torch.autograd.grad(y, q, torch.tensor([[[[1.0, 3.0]]]], dtype=torch.float64))[0]
+
+    exact, found = samples(function, [0.3, -0.7])
+    assert np.abs(exact).max() < 1e-14, "both rows of v are the same"
+    assert np.abs(found - exact).max() > 4 * U

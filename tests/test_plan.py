@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import platform
@@ -17,6 +18,7 @@ import pytest
 pytest.importorskip("torch", reason="the subject has twins in torch")
 
 from gradproof import campaign, environment, soak, trial
+from gradproof.blame import blame_dump
 from gradproof.bug import Bug
 from gradproof.errors import InputError
 from gradproof.hunt import Hunted
@@ -300,3 +302,16 @@ def test_a_worker_that_dies_is_told_of(tmp_path: Path) -> None:
     with pytest.raises(InputError) as told:
         list(in_processes(os._exit, [3], 1, tmp_path, "nothing is kept"))  # type: ignore[arg-type, list-item]
     assert str(told.value) == "a worker process was killed (out of memory?); nothing is kept"
+    assert not list(tmp_path.iterdir()), "it left no traceback"
+
+
+def test_a_worker_that_crashes_is_told_of_with_the_place(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as told:
+        list(in_processes(faulthandler._sigsegv, [False], 1, tmp_path, "nothing is kept"))  # type: ignore[attr-defined, list-item]
+    crash = tmp_path / "crash.txt"
+    said = f"crashed: Segmentation fault; the traceback is in {crash}"
+    assert str(told.value) == f"a worker process {said}; nothing is kept"
+    dump = crash.read_text(encoding="utf-8")
+    assert blame_dump(dump) == ("Segmentation fault", ""), "all frames are of libraries"
+    mine = dump.replace("  File", f'  File "{__file__}", line 7 in twin\n  File', 1)
+    assert blame_dump(mine) == ("Segmentation fault", f"{__file__}:7")
