@@ -25,10 +25,6 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 C = 16.0
 """Errors of up to C noise floors are rounding; see docs/decisions."""
-HOPELESS = 2.0**20
-"""Errors of so many bounds are none that more samples would explain …"""
-ENOUGH = 8
-"""… once there are so many."""
 
 
 @cache
@@ -105,11 +101,6 @@ class Comparison:
         with np.errstate(all="ignore"):
             return np.asarray(C * (self._first_floor() if self.exact else self.floor))
 
-    def hopeless(self) -> bool:
-        """Whether an error is finite and so many times its bound that no noise will explain it."""
-        with np.errstate(all="ignore"):
-            return bool((np.isfinite(self.error) & (self.error > HOPELESS * self.bound)).any())
-
     def within(self) -> bool:
         if self.exact:
             return True
@@ -131,7 +122,7 @@ def same(a: Array, b: Array) -> Array:
 def settle(comparisons: Mapping[str, Comparison], samples: Iterable[Mapping[str, Any]]) -> int:
     """Take samples {quantity: (disturbed, undisturbed)} until all is within its bound.
 
-    Or so far beyond that no further sample brings it back. Returns the number of samples taken.
+    Returns the number of samples taken.
     """
     taken = 0
     if within(comparisons):
@@ -142,7 +133,7 @@ def settle(comparisons: Mapping[str, Comparison], samples: Iterable[Mapping[str,
             c = comparisons.get(quantity)
             if c is not None and not c.within():  # its verdict stands: the floor only grows
                 c.add(disturbed, undisturbed)
-        if all(c.within() or (taken >= ENOUGH and c.hopeless()) for c in comparisons.values()):
+        if within(comparisons):
             break
     return taken
 

@@ -41,7 +41,7 @@ def forward(layer: Any, arrays: Sequence[Array | None]) -> Ran:
         y, saved = layer.forward(*arrays)
     except Exception as error:
         raise Misconduct("y", f"forward raised {_said(error)}") from error
-    outputs = y if isinstance(y, tuple) else (y,)
+    outputs = tuple(map(_array, y if isinstance(y, tuple) else (y,)))
     for out in outputs:
         if not isinstance(out, np.ndarray):
             raise Misconduct("y", f"forward returned {type(out).__name__}, not an array")
@@ -68,10 +68,16 @@ def backward(layer: Any, ran: Ran, dy: Dy) -> dict[str, Array]:
         raise Misconduct("backward", f"backward raised {_said(error)}") from error
     if not isinstance(grads, dict):
         raise Misconduct("backward", f"backward returned {type(grads).__name__}, not a dictionary")
+    grads = {name: _array(g) for name, g in grads.items()}
     for name, g in grads.items():
         if not isinstance(g, np.ndarray):
             raise Misconduct(name, f"its gradient is {type(g).__name__}, not an array")
     return grads
+
+
+def _array(made: Any) -> Any:
+    """What NumPy makes of a reduction to one number is an array without axes, but for its type."""
+    return np.asarray(made) if isinstance(made, np.generic) else made
 
 
 def check_form(manual: Array, reference: Array) -> str:

@@ -90,6 +90,7 @@ def pair_up(
     def add(quantity: str, manual: Array, expected: Array) -> None:
         wrong = hygiene.check_form(manual, expected)
         if wrong:
+            wrong += _exchanged(quantity, grads, case)
             found.append(fault(layer, case, "isolated", quantity, wrong, "disagree"))
         elif expected.dtype.kind == "f":
             pending[quantity] = Comparison(manual, expected, scale)
@@ -113,6 +114,16 @@ def pair_up(
         text = "backward returned a gradient for it, though it has none"
         found.append(fault(layer, case, "isolated", name, text, "disagree"))
     return pending
+
+
+def _exchanged(name: str, grads: dict[str, Array], case: Case) -> str:
+    """Of a gradient of another form: whose gradient has its form, and is of the form of that."""
+    shapes = {n: a.shape for n, a in case.arrays.items() if a is not None}
+    right, given = shapes.get(name), {n: g.shape for n, g in grads.items()}
+    for other, shape in given.items():
+        if shape == right != given.get(name) == shapes.get(other):
+            return f": swapped with that of {other}?"
+    return ""
 
 
 def measure(pending: dict[str, Comparison], oracle: Any, names: list[str]) -> int:

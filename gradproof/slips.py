@@ -105,7 +105,7 @@ class Source:
         alone = self.text[start - 1 : start] + self.text[end : end + 1] == "()"
         if alone or isinstance(slip.node, ast.Slice) or not isinstance(slip.node, ast.expr):
             return slip.new
-        made = ast.parse(slip.new, mode="eval").body
+        made = ast.parse(f"({slip.new})", mode="eval").body  # it may span lines, or be a, *b
         loose = isinstance(made, _OPERATORS) and isinstance(self.parent(slip.node), _TIGHT)
         argument = isinstance(self.parent(slip.node), ast.Call | ast.Subscript) and (
             slip.node not in (getattr(self.parent(slip.node), n, None) for n in ("func", "value"))

@@ -201,6 +201,18 @@ def test_what_cannot_be_compared_has_its_own_cause(monkeypatch: pytest.MonkeyPat
     assert cause_of(LINEAR) == "its shape is (5, 4); it should be (4,)"
 
 
+def test_swapped_gradients_of_other_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Linear.backward
+
+    def backward(self: Linear, saved: Saved, dy: Array) -> Grads:
+        g = right(self, saved, dy)
+        return {"x": g["x"], "weight": g["bias"], "bias": g["weight"]}
+
+    monkeypatch.setattr(Linear, "backward", backward)
+    said = "its shape is (4,); it should be (4, 3): swapped with that of bias?"
+    assert cause_of(LINEAR) == said
+
+
 def test_nothing_is_claimed_about_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, Tanh, "x", lambda g, s, d: normal(4, 5, seed=9))
     assert cause_of(EVEN).startswith("not recognised (cosine ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from gradproof import hygiene
 
@@ -32,3 +33,27 @@ def test_it_is_the_gradient_itself_that_minus_twice_is_held_against() -> None:
     ((_, array, gradient),) = asked
     assert gradient == [1.5, 3.0]
     assert array != gradient and np.allclose(array, gradient)
+
+
+def test_a_number_of_numpys_own_is_an_array_and_another_one_is_not() -> None:
+    class Total:
+        def __init__(self, kind: Any) -> None:
+            self.kind = kind
+
+        def forward(self, x: Any) -> Any:
+            return self.kind(x.sum()), ()
+
+        def backward(self, saved: Any, dy: Any) -> Any:
+            return {"x": self.kind(dy.sum())}
+
+    x = np.array([1.0, 2.0], dtype=np.float32)
+    ran = hygiene.forward(Total(np.float32), [x])
+    (y,) = ran.outputs
+    dx = hygiene.backward(Total(np.float32), ran, (y,))["x"]
+    for made in (y, dx):
+        assert isinstance(made, np.ndarray)
+        assert made.dtype == np.float32 and made.shape == () and made == 3
+    with pytest.raises(hygiene.Misconduct, match="forward returned float, not an array"):
+        hygiene.forward(Total(float), [x])
+    with pytest.raises(hygiene.Misconduct, match="its gradient is float, not an array"):
+        hygiene.backward(Total(float), ran, (y,))

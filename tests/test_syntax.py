@@ -72,6 +72,8 @@ def slips(body: str) -> set[tuple[str, str, str]]:
         ("dx[i] += a", ("dx[i] = a", "= for accumulation", "accumulate")),
         ("dx *= a", ("pass", "dropped statement", "")),
         ("x, y = saved", ("y, x", "swapped names", "")),
+        ("x, *y = saved", ("*y, x", "swapped names", "")),
+        ("return {'x': f(a(\n  b) - c)}", ("c - a(\n  b)", "swapped operands", "")),
         ("if c: x = 1", ("False", "dropped condition", "")),
         ("for a in reversed(b): f(a)", ("b", "other order", "order")),
     ],
