@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gradproof import hygiene
-from gradproof.cases import received, received_dy
+from gradproof.cases import numbered, received, received_dy
 from gradproof.fill import Array
 from gradproof.mutants import GROSS
 from gradproof.steps import StepCase, flat, sharing
@@ -63,7 +63,7 @@ def behaviour(case: Any) -> Behaviour:
         dy = received_dy(case)
         try:
             ran = hygiene.forward(case.layer, received(case))
-            outputs = {f"y{i}": np.array(y) for i, y in enumerate(ran.outputs)}
+            outputs = {n: np.array(y) for n, y in numbered("y", ran.outputs).items()}
             first = hygiene.backward(case.layer, ran, dy)
             grads = {f"d {n}": np.array(g) for n, g in first.items()}
             twice = hygiene.backward(case.layer, ran, dy)
@@ -75,7 +75,7 @@ def behaviour(case: Any) -> Behaviour:
 
 def _shared(grads: dict[str, Array], dy: hygiene.Dy) -> str:
     """Gradients that can be written to and share memory with another one, or with dy."""
-    others = {**grads, **{f"dy{i}": d for i, d in enumerate(dy) if d is not None}}
+    others = {**grads, **{n: d for n, d in numbered("dy", dy).items() if d is not None}}
     return "shared: " + ", ".join(
         f"{a} {b}"
         for a, b in itertools.product(grads, others)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from gradproof.errors import InputError
 from gradproof.fill import ANY, HAZARDS, LAYOUTS, MILD, MILD_PARAMETERS, Array, fill, lay_out
 from gradproof.spec import CaseRule, Draw, Shape, Spec
 
+T = TypeVar("T")
 _DY = 1 << 20  # the generator stream of the cotangents, after any argument's
 
 
@@ -76,6 +77,11 @@ class Case:
 def smooth_names(case: Case) -> list[str]:
     """The arguments that have a gradient, in order."""
     return [name for name, s in zip(case.arrays, case.smooth, strict=True) if s]
+
+
+def numbered(name: str, arrays: Sequence[T]) -> dict[str, T]:
+    """By name what there is one of for each output: y, y1, y2, … or dy, dy1, dy2, …"""
+    return {f"{name}{i or ''}": a for i, a in enumerate(arrays)}
 
 
 def in_double(a: Array | None) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gradproof.cases import numbered
 from gradproof.evidence import Evidence
 from gradproof.fill import Array
 from gradproof.otherwise import Made, first
@@ -33,8 +34,7 @@ def _made(told: str) -> Made:
 
 def _others(dy: tuple[Array | None, ...]) -> Iterator[tuple[str, tuple[Array | None, ...]]]:
     """(in words, all cotangents with one of them changed)"""
-    for i, d in enumerate(dy):
-        name = "dy" if len(dy) == 1 else f"dy{i}"
+    for i, (name, d) in enumerate(numbered("dy", dy).items()):
         for told, changed in _changed(name, d) if d is not None and d.size > 1 else ():
             yield told, (*dy[:i], changed, *dy[i + 1 :])
         if d is not None and len(dy) > 1:

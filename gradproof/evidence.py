@@ -11,7 +11,7 @@ import numpy as np
 
 from gradproof import hygiene
 from gradproof.again import again, elsewhere, larger, later, varied
-from gradproof.cases import Case, received, smooth_names
+from gradproof.cases import Case, numbered, received, smooth_names
 from gradproof.fill import Array
 from gradproof.subject import Subject
 from gradproof.verdict import Finding
@@ -26,7 +26,7 @@ class Evidence:
 
     over             which entries are over their bound
     arrays           the case's floating arrays, and y, by name; indices: those of integers
-    cotangents       dy, or dy0, dy1, … of the outputs that have one
+    cotangents       dy, dy1, … of the outputs that have one
     other_gradients  PyTorch's gradients of the other arguments
     others           the same on other numbers, where it disagrees as well; see `again`
     """
@@ -233,8 +233,7 @@ def _evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -
     for f in siblings:
         if f.quantity == "y" and f.comparison is not None:
             arrays["y"] = f.comparison.reference
-    several = len(case.dy) > 1
-    cotangents = {f"dy{i}" if several else "dy": d for i, d in enumerate(case.dy) if d is not None}
+    cotangents = {n: d for n, d in numbered("dy", case.dy).items() if d is not None}
     others = {f.quantity: f.comparison.reference for f in siblings if f.comparison is not None}
     return Evidence(
         subject,

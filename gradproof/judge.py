@@ -10,7 +10,7 @@ import numpy as np
 
 from gradproof import hygiene
 from gradproof.bound import Comparison, settle, within
-from gradproof.cases import Case, received, received_dy, smooth_names
+from gradproof.cases import Case, numbered, received, received_dy, smooth_names
 from gradproof.clock import Clock
 from gradproof.fill import Array
 from gradproof.hygiene import Misconduct
@@ -101,8 +101,8 @@ def pair_up(
         text = f"forward returned {len(y)} outputs; there should be {len(reference_y)}"
         found.append(fault(layer, case, "isolated", "y", text, "disagree"))
     else:
-        for i, (out, expected) in enumerate(zip(y, reference_y, strict=True)):
-            add("y" if i == 0 else f"y{i}", out, expected)
+        for (name, out), expected in zip(numbered("y", y).items(), reference_y, strict=True):
+            add(name, out, expected)
     for name, g in reference.items():
         array = case.arrays[name]
         if name in grads and array is not None:
@@ -135,7 +135,7 @@ def measure(pending: dict[str, Comparison], oracle: Any, names: list[str]) -> in
     if within(pending):
         return 0
     gradients = {name: c for name, c in pending.items() if name in names}
-    every = ["y", *(f"y{i}" for i in range(1, len(oracle.y))), *names]
+    every = [*numbered("y", oracle.y), *names]
 
     def named(samples: Iterator[Any], own: list[str]) -> Samples:
         for sample in samples:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.cases import Case
+from gradproof.cases import Case, numbered
 from gradproof.fill import Array
 from gradproof.verdict import Finding
 from gradproof.votes import Votes
@@ -130,8 +130,8 @@ def _given(finding: Finding) -> dict[str, Array]:
     """The arrays of a layer and its cotangents; of an update, all that belongs to the parameter."""
     case = finding.case
     if hasattr(case.layer, "forward"):
-        cotangents = {f"dy{i or ''}": d for i, d in enumerate(case.dy)}
-        return {n: a for n, a in {**case.arrays, **cotangents}.items() if a is not None}
+        given = {**case.arrays, **numbered("dy", case.dy)}
+        return {n: a for n, a in given.items() if a is not None}
     owner = finding.quantity.partition(".")[0]
     given = {n: a for n, a in {**case.arrays, **finding.before}.items() if a is not None}
     return {n: np.asarray(a) for n, a in given.items() if n.partition(".")[0] == owner}

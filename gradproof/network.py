@@ -10,7 +10,7 @@ import numpy as np
 
 from gradproof import hygiene
 from gradproof.bound import Comparison, same, settle
-from gradproof.cases import Case, largest, received, received_dy, smooth_names
+from gradproof.cases import Case, largest, numbered, received, received_dy, smooth_names
 from gradproof.clock import Clock
 from gradproof.fill import Array, lay_out
 from gradproof.hygiene import Misconduct, Ran
@@ -213,7 +213,7 @@ def _settle_whole(
     """Sample the noise of the whole network for both depths at once."""
     both = {f"chained {q}": c for q, c in chained.items()}
     both |= {f"free {q}": c for q, c in free.items()}
-    outputs = ["y", *(f"y{i}" for i in range(1, len(oracle.y)))]
+    outputs = numbered("y", oracle.y)
 
     def samples(stage: Any) -> Iterator[dict[str, Any]]:
         for sample in stage():
@@ -277,7 +277,7 @@ def _right_at_own_state(
             ran = hygiene.forward(step.layer, given[-1])
             values.update(zip(step.outs, ran.outputs, strict=True))
             all_ran.append(ran)
-        outputs = {f"y{i or ''}": out for i, out in enumerate(all_ran[-1].outputs)}
+        outputs = numbered("y", all_ran[-1].outputs)
         arrived: dict[str, Array] = {
             n: d for n, d in zip(net.steps[-1].outs, case.dy, strict=True) if d is not None
         }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.bound import Comparison
-from gradproof.cases import Case, smooth_names, wide
+from gradproof.cases import Case, numbered, smooth_names, wide
 from gradproof.fill import Array
 from gradproof.oracle import Oracle
 from gradproof.verdict import Finding
@@ -82,11 +82,7 @@ def _in_float64(function: Callable[..., Any], case: Case) -> dict[str, Array | N
     case = wide(case)
     oracle = Oracle(function, list(case.arrays.values()), case.smooth)
     oracle.set_dy(case.dy)
-    return _outputs(oracle) | dict(zip(smooth_names(case), oracle.gradients(), strict=True))
-
-
-def _outputs(oracle: Oracle) -> dict[str, Array | None]:
-    return {f"y{i or ''}": out for i, out in enumerate(oracle.y)}
+    return numbered("y", oracle.y) | dict(zip(smooth_names(case), oracle.gradients(), strict=True))
 
 
 def _smaller_gradients(function: Callable[..., Any], case: Case) -> dict[str, Array | None]:
@@ -99,7 +95,8 @@ def _smaller_gradients(function: Callable[..., Any], case: Case) -> dict[str, Ar
 def _outputs_of_smaller(function: Callable[..., Any], case: Case) -> dict[str, Array | None]:
     """The outputs for inputs that are divided by a power of two each, so that none exceeds 1."""
     try:
-        return _outputs(Oracle(function, [*map(_at_most_one, case.arrays.values())], case.smooth))
+        smaller = [*map(_at_most_one, case.arrays.values())]
+        return numbered("y", Oracle(function, smaller, case.smooth).y)
     except Exception:  # noqa: BLE001  (they are outside of the function's domain)
         return {}
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.bound import Comparison, settle
-from gradproof.cases import Case, smooth_names
+from gradproof.cases import Case, numbered, smooth_names
 from gradproof.fill import Array
 from gradproof.subject import Subject
 from gradproof.twin_source import NotAlone, source_of
@@ -213,7 +213,7 @@ def _expected(subject: Subject, finding: Finding) -> tuple[Array, Array]:
         return reference, np.zeros(reference.shape)
     # Nothing is within a bound of NaN, so every sample is taken.
     comparison = Comparison(np.full_like(reference, np.nan), reference)
-    outputs = ["y", *(f"y{i}" for i in range(1, len(oracle.y)))]
+    outputs = [*numbered("y", oracle.y)]
     key = name if name in gradients else outputs[index]
     samples = (dict(zip([*outputs, *smooth], s, strict=True)) for s in oracle.thorough_samples())
     settle({key: comparison}, ({n: p for n, p in s.items() if p is not None} for s in samples))

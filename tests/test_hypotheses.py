@@ -281,7 +281,8 @@ def test_indices_that_repeat(clues: dict[str, Evidence]) -> None:
     def said(*rows: int, quantity: str = "weight") -> str:
         over = np.zeros((3, 2), bool)
         over[list(rows)] = True
-        return places._at_indices(replace(e, over=over, quantity=quantity))
+        wrong = replace(e, over=over, quantity=quantity)
+        return places.repeated(wrong) or places._at_indices(wrong)
 
     assert said(0) == "only where at repeats an index: = for +="
     assert said(0, quantity="x") == "only row 0"
