@@ -33,7 +33,7 @@ def formula(e: Evidence) -> str:
     """The term that is missing, has another factor, or stands for another one."""
     if hasattr(e.case.layer, "steps") or e.quantity not in e.case.arrays or not e.cotangents:
         return ""
-    groups = ((*e.exact, *e.elsewhere), e.exact)
+    groups = ((*e.exact, *e.elsewhere, *e.larger), (*e.exact, *e.larger))
     for terms, cases in ((_sums, e.larger), *((_products, group) for group in groups)):
         small = 0 < sum(case.manual.size for case in cases) <= LARGEST
         said = _explained(terms, cases) if small else ""

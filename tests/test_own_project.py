@@ -24,7 +24,8 @@ def text() -> str:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     blocks = re.findall(r"^```\w+\n# (\S+\.\w+)\n(.*?)^```$", text(), re.MULTILINE | re.DOTALL)
-    assert [name for name, _ in blocks] == ["pyproject.toml", "judged.py", "test_gradients.py"]
+    names = ["pyproject.toml", "judged.py", "test_gradients.py", "kernel.py"]
+    assert [name for name, _ in blocks] == names
     for name, block in blocks:
         (tmp_path / name).write_text(block, encoding="utf-8")
     return tmp_path
@@ -62,3 +63,15 @@ def test_a_forgotten_term_is_told_as_the_page_says(project: Path) -> None:
     (said,) = re.findall(r"^```text\n(.*?)^```$", text(), re.MULTILINE | re.DOTALL)
     for line in said.splitlines():
         assert line in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("lost", ["", " - x * r * r * (g * x).mean(-1, keepdim=True)"])
+def test_the_kernel_is_judged(project: Path, lost: str) -> None:
+    kernel, named = project / "kernel.py", project / "pyproject.toml"
+    right = kernel.read_text(encoding="utf-8")
+    assert lost in right
+    kernel.write_text(right.replace(lost, ""), encoding="utf-8")
+    named.write_text(named.read_text(encoding="utf-8").replace("judged:", "kernel:"), "utf-8")
+    done = verify(project)
+    assert done.returncode == int(lost != ""), done.stdout + done.stderr
+    assert ("RMSNorm disagrees with PyTorch in the gradient of x" in done.stdout) == bool(lost)
