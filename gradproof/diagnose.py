@@ -181,14 +181,20 @@ def _missing_term(e: Evidence) -> str:
 
 
 def _missing_kept(e: Evidence) -> str:
-    """The same with what forward keeps, of which backward is made.
+    """The same with what forward keeps, of which backward is made."""
+    return _along_an_axis(e, e.saved)
 
-    Where axes are too short for that, longer ones tell, if they tell the same.
-    """
-    said = _along_an_axis(e, e.saved)
-    longer = {_along_an_axis(c, c.saved) or _both_along_an_axis(c, c.saved) for c in e.larger}
-    longer -= {""}
-    return said or (longer.pop() if len(longer) == 1 else "")
+
+def _missing_on_longer(e: Evidence) -> str:
+    """What axes are too short to tell; longer ones have to tell the same, if anything."""
+    rules = (_missing_term, _missing_kept, _missing_both)
+    said = {next(filter(None, (rule(c) for rule in rules)), "") for c in e.larger} - {""}
+    return said.pop() if len(said) == 1 else ""
+
+
+def _missing_both(e: Evidence) -> str:
+    """A constant along an axis, and what is proportional there to an array or what is kept."""
+    return _both_along_an_axis(e, {**e.arrays, **e.saved})
 
 
 def _along_an_axis(e: Evidence, patterns: Mapping[str, Array]) -> str:
@@ -301,6 +307,7 @@ RULES: tuple[Rule, ...] = (
     _missing_term,
     formula,
     _missing_kept,
+    _missing_on_longer,
     _next_step,
     _zero_here,
     _small,

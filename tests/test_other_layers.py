@@ -19,7 +19,7 @@ from gradproof.network import judge
 from gradproof.subject import Subject
 from tests.planted import case_of, normal
 
-BOTH = "a mean or a sum and a term proportional to saved[0] along axis 0 are missing"
+BOTH = "a mean or a sum and a term proportional to x along axis 0 are missing"
 ONE = "a term proportional to saved[0] along axis 0 is missing"
 SOME = "where several contributions meet, only some of them arrive: = for +="
 
