@@ -194,7 +194,14 @@ def _missing_on_longer(e: Evidence) -> str:
 
 def _missing_both(e: Evidence) -> str:
     """A constant along an axis, and what is proportional there to an array or what is kept."""
-    return _both_along_an_axis(e, {**e.arrays, **e.saved})
+    ones = np.ones_like(e.manual)
+    for name, pattern in {**e.arrays, **e.saved}.items():
+        alone = {*_missing_along(e, 2, ones), *_missing_along(e, 2, pattern)}
+        for axis in _missing_along(e, 4, ones, pattern):
+            if axis not in alone:
+                both = f"a mean or a sum and a term proportional to {name}"
+                return f"{both} along axis {axis} are missing"
+    return ""
 
 
 def _along_an_axis(e: Evidence, patterns: Mapping[str, Array]) -> str:
@@ -203,16 +210,6 @@ def _along_an_axis(e: Evidence, patterns: Mapping[str, Array]) -> str:
             what = f"a term proportional to {name}" if name else "a mean or a sum"
             how = "" if name else ": the residual is constant there"
             return f"{what} along axis {axis} is missing{how}"
-    return ""
-
-
-def _both_along_an_axis(e: Evidence, patterns: Mapping[str, Array]) -> str:
-    ones = np.ones_like(e.manual)
-    for name, pattern in patterns.items():
-        alone = {*_missing_along(e, 2, ones), *_missing_along(e, 2, pattern)}
-        for axis in set(_missing_along(e, 4, ones, pattern)) - alone:
-            both = f"a mean or a sum and a term proportional to {name}"
-            return f"{both} along axis {axis} are missing"
     return ""
 
 

@@ -79,6 +79,9 @@ def show(folder: Path, about: dict[str, Any], layers: Sequence[LayerRow], out: P
         table.add_row(line.kind, *map(str, numbers), *worst, line.verdict)
     table.caption = f"{', '.join(dtypes)}: the worst error in units of its rounding bound"
     console.print(table)
+    for line in layers:
+        if line.warning:
+            console.print(line.warning, highlight=False)
     for witness in about["witnesses"]:
         text = (folder / witness).with_suffix(".txt")
         if text.exists():

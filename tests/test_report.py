@@ -17,7 +17,10 @@ from gradproof.errors import InputError
 from gradproof.records import Agreement, Trajectory
 from gradproof.report import Section, output, write
 from gradproof.report.format import count, exact, plural, ratio, share
+from gradproof.report.load import load
 from gradproof.report.markdown import LIMIT
+from gradproof.report.tables import layers
+from gradproof.terminal import show
 from tests.report_run import RUN, make_run
 
 FILES = {
@@ -115,6 +118,26 @@ def test_an_undeclared_convention_is_a_disagreement(run: Path) -> None:
     assert "1 array disagrees" in page and "a convention that is not declared" in page
     rows = pd.read_csv(run.parent / "out/agreement.csv")
     assert not rows["verdict"].eq("disagree").any()  # the rows stay as they were written
+
+
+@pytest.mark.parametrize(
+    ("arrays", "other", "told"), [(20, [], 1), (19, [], 0), (20, ["agree"], 0)]
+)
+def test_what_no_case_could_have_shown_to_be_wrong(
+    run: Path, arrays: int, other: list[str], told: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f.name for f in fields(Agreement)]
+    path = run / "parts/agreement-0.jsonl"
+    row = dict(zip(names, json.loads(path.read_text("utf-8").splitlines()[1]), strict=True))
+    row |= {"example": "Tanh-0", "kind": "Tanh", "quantity": "scale", "cause": "all zero"}
+    for verdict in ["vacuous"] * arrays + other:
+        append(path, json.dumps(list((row | {"verdict": verdict}).values())) + "\n")
+    said = "Tanh: no case could have shown scale to be wrong; all were vacuous"
+    for text in report(run):
+        assert text.count(said) == told
+    counts = {"verdict": "agree", "counts": {}, "witnesses": [], "too vacuous": False}
+    show(run, counts, layers(load(run)), run.parent / "out")
+    assert capsys.readouterr().out.count(said) == told
 
 
 def test_a_case_that_broke_is_told(run: Path) -> None:

@@ -171,6 +171,7 @@ def _vacuous(view: View) -> list[str]:
             f"{plural(t.convention, 'array')} came out as *convention*."
         ),
         _table(head, rows, "llrrl") if rows else "",
+        "\n".join(f"- {row.warning}." for row in view.layers if row.warning),
     ]
 
 

@@ -17,6 +17,7 @@ from gradproof.report.load import Run
 BAD = ("disagree", "error")
 FEW_ULP = 4
 MOST = 10  # layers named beside a cause
+ENOUGH = 20  # arrays of which one at least should not be vacuous
 DEPTHS = {
     "isolated": "fed the reference's own inputs and incoming gradient",
     "chained": "backward through the whole network over the reference's forward state",
@@ -128,7 +129,11 @@ def _optimizer_kinds(run: Run) -> set[str]:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer kind; `worst` by dtype leaves out what has no meaningful ratio."""
+    """One layer kind; `worst` by dtype leaves out what has no meaningful ratio.
+
+    unjudged    outputs and gradients that were vacuous in all of their arrays, of which there were
+                at least `ENOUGH`
+    """
 
     kind: str
     cases: int
@@ -141,7 +146,16 @@ class LayerRow:
     kinks: int
     disagreements: int
     verdict: str
+    unjudged: tuple[str, ...]
     histogram: charts.Histogram
+
+    @property
+    def warning(self) -> str:
+        """What is said of quantities that no case has judged; "" if there are none."""
+        if not self.unjudged:
+            return ""
+        which = ", ".join(self.unjudged)
+        return f"{self.kind}: no case could have shown {which} to be wrong; all were vacuous"
 
     @property
     def findings(self) -> str:
@@ -160,6 +174,9 @@ def layers(run: Run) -> list[LayerRow]:
     ratios = rows["worst_ratio"].fillna(math.inf)
     by_dtype = ratios.groupby([rows["kind"], rows["dtype"]]).max()
     by_kind = {kind: own.to_numpy() for kind, own in ratios.groupby(rows["kind"])}
+    quantities = [run.agreement["kind"], run.agreement["quantity"]]
+    vacuous = (run.agreement["verdict"] == "vacuous").groupby(quantities).agg(["all", "size"])
+    never = vacuous.index[vacuous["all"] & (vacuous["size"] >= ENOUGH)]
     table = []
     for kind, own in kinds["verdict"]:
         verdicts = own.value_counts()
@@ -177,6 +194,7 @@ def layers(run: Run) -> list[LayerRow]:
                 kinks=int(kinks.get(kind, 0)),
                 disagreements=bad,
                 verdict=_kind_verdict(bad, verdicts, len(own)),
+                unjudged=tuple(str(q) for of, q in never if of == kind),
                 histogram=charts.histogram(by_kind.get(kind, np.empty(0)), 96, 26),
             )
         )
