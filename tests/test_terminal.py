@@ -100,7 +100,8 @@ def shown(capsys: pytest.CaptureFixture[str]) -> str:
 
 def line(kind: str, verdict: str, **worst: float) -> Any:
     numbers = {"cases": 12, "arrays": 34, "vacuous": 5, "kinks": 6}
-    return SimpleNamespace(kind=kind, verdict=verdict, worst=worst, **numbers)
+    warning = "" if worst else f"nothing was judged of {kind}"
+    return SimpleNamespace(kind=kind, verdict=verdict, worst=worst, warning=warning, **numbers)
 
 
 def about(**changed: Any) -> dict[str, Any]:
