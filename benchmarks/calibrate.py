@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> tuple[list[Measured], dict[str, Any]]:
         },
         "worst": worst(measured),
         "seconds": perf_counter() - started,
-        "environment": environment(ROOT),
+        "environment": environment(ROOT, options.out.resolve()),
     }
 
 

@@ -60,7 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         found = draw(options.networks, options.seed)
         table = rows(found)
-        where = environment(ROOT) | {"python-flint": version("python-flint")}
+        where = environment(ROOT, options.out.resolve())
+        where["python-flint"] = version("python-flint")
         about = {"seed": options.seed, **summary(found), "environment": where}
         options.out.mkdir(parents=True, exist_ok=True)
         write_text(options.out / "enclosures.csv", as_csv(table))

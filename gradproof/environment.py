@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 
-def environment(root: Path) -> dict[str, Any]:
-    """Versions, BLAS, threads, processor and commit of the project at root."""
+def environment(root: Path, leave: Path | None = None) -> dict[str, Any]:
+    """Versions, BLAS, threads, processor and commit of the project at root.
+
+    leave    as in `commit`
+    """
     import numpy as np
 
     packages = ("numpy", "torch", "scipy", "hypothesis", "pandas")
@@ -26,7 +29,7 @@ def environment(root: Path) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "device": "cpu",
         "platform": platform.platform(terse=True),
-        "commit": commit(root),
+        "commit": commit(root, leave),
     }
 
 

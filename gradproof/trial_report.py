@@ -42,7 +42,7 @@ def write(root: Path, folder: Path, rows: Sequence[Row], seed: int, whole: bool)
         "complete": whole,
         "passed": passed(rows),
         "counts": {t.title: asdict(t) | {"rate": t.rate} for t in groups(rows)},
-        "environment": environment(root),
+        "environment": environment(root, folder),
     }
     write_text(folder / "mutants.csv", _csv(rows))
     write_text(folder / "mutants.md", markdown(rows, about))

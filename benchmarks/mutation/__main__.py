@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import Progress
 
-from gradproof.environment import commit, environment
+from gradproof.environment import environment
 from gradproof.whole import write_json
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = options.folder.resolve()
     try:
         began = time.monotonic()
-        place = environment(ROOT) | {"commit": commit(ROOT, leave=options.out.resolve())}
+        place = environment(ROOT, options.out.resolve())
         wanted = {"seed": options.seed, "drawn": options.mutants, "commit": place["commit"]}
         mutants, total = _prepare(folder, wanted)
         _try(folder, options.jobs, len(mutants))

@@ -33,7 +33,7 @@ def compare(root: Path, out: Path, layers: str, seed: int, seconds: float) -> No
     everyone = tools(subject)
     ready = [tool for tool in everyone if tool.installed]
     out.mkdir(parents=True, exist_ok=True)
-    place = environment(root)  # now, for what runs is what was loaded
+    place = environment(root, out.resolve())  # now, for what runs is what was loaded
     with progress(2 * len(kinds) + len(SIZES) + 1) as advance:
         hunted, alarms = score(Arena(subject, kinds, seed), ready, advance)
         times = speed(subject, ready, seconds, advance)
