@@ -49,7 +49,8 @@ def _names(e: Evidence, factor: float, tolerance: float) -> str:
     most = max((a.size for a in (*e.arrays.values(), *e.indices.values())), default=1)
     counts = Fraction(factor).limit_denominator(max(most, 1))
     near = abs(factor - float(counts)) <= min(tolerance, 1e-9)
-    near = near and all(abs(by - factor) > 1e-9 * by for _, by in _elsewhere(e.larger))
+    longer = [abs(by - factor) > 1e-9 * by for _, by in _elsewhere(e.larger)]
+    near = near and (any(longer) or not longer)  # a count changes with the axis that it counts
     if near and min(counts.numerator, counts.denominator) > 1 and counts.numerator <= most:
         return f" ({counts}: a mean over another number of entries?)"
     return ""

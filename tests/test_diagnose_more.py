@@ -50,6 +50,11 @@ BELOW = case_of(ELU(alpha=-0.5), x=np.array(-1.4))
         ),
         (ONE, lambda g, s, d: s[0] * d, "the factor (1 − y) is missing"),
         (
+            case_of(Tanh(), x=normal(3, 2)),
+            lambda g, s, d: g["x"] * len(d) / (len(d) - 1),
+            "factor 1.5 (3/2: a mean over another number of entries?)",
+        ),
+        (
             PAIR,
             lambda g, s, d: s[0] * (1 - s[0]) * d,
             "a sum is missing: as if y·y·dy stood for y·Σ(y·dy) along axis 0",

@@ -177,6 +177,44 @@ def test_a_sum_of_one_sign_and_of_two_are_as_uncertain() -> None:
     assert reached / 2 < np.abs(found).max() <= reached + 100 * U
 
 
+ROW, ONES = np.where(np.arange(400) % 2, 1.0, -1.0), np.ones(400)
+ROWS, COLUMNS = np.stack([ROW, ROW]), np.ones((400, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "arrays"),
+    [
+        ("dot", (ROW, ONES)),
+        ("mv", (ROWS, ONES)),
+        ("mm", (ROWS, COLUMNS)),
+        ("bmm", (ROWS[np.newaxis], COLUMNS[np.newaxis])),
+        ("addmv", (np.zeros(2), ROWS, ONES)),
+        ("addmm", (np.zeros((2, 3)), ROWS, COLUMNS)),
+        ("baddbmm", (np.zeros((1, 2, 3)), ROWS[np.newaxis], COLUMNS[np.newaxis])),
+        ("mean", (ROW,)),
+        ("sum", (ROW,)),
+    ],
+)
+def test_every_long_sum_may_be_added_up_in_any_order(name: str, arrays: Any) -> None:
+    function = getattr(torch, name)
+    terms = function(*(torch.tensor(np.abs(a)) for a in arrays)).numpy()
+    exact, found = samples(function, *arrays, count=100)
+    reached = 400 * U * terms / C  # n u Σ |term|
+    most = np.abs(found - exact).max(axis=0)
+    assert (most > reached / 2).all() and (most < 1.2 * reached).all()
+
+
+def test_a_running_sum_is_one_of_as_many_terms_as_its_axis_has() -> None:
+    exact, found = samples(lambda x: torch.cumsum(x, 1), ROWS, count=100)
+    most = np.abs(found - exact).max(axis=0)[:, -1]
+    assert (most > 400 * 400 * U / C / 2).all()
+    short = np.where(np.arange(12) % 2, 1.0, -1.0)
+    exact, found = samples(lambda x: torch.cumsum(x, 0), short, count=100)
+    assert np.abs(found - exact).max() < 12 * 3 * U, "no more than its terms are disturbed"
+    one, moved = samples(lambda x: torch.cumsum(x, 0), 3.0)
+    assert (np.abs(moved - one) <= 9 * U).all()
+
+
 def test_a_product_below_the_normal_numbers_may_be_anything_down_to_zero() -> None:
     exact, found = samples(torch.mul, [LEAST, -LEAST, 1.0], [0.25, 0.25, 0.25], count=400)
     share = found / exact
