@@ -18,7 +18,7 @@ from gradproof.records import Agreement, Trajectory
 from gradproof.report import Section, output, write
 from gradproof.report.format import count, exact, plural, ratio, share
 from gradproof.report.load import load
-from gradproof.report.markdown import LIMIT
+from gradproof.report.markdown import LIMIT, MESSAGES
 from gradproof.report.tables import layers
 from gradproof.terminal import show
 from tests.report_run import RUN, make_run
@@ -103,6 +103,20 @@ def test_messages_that_no_row_names_are_shown(tmp_path: Path) -> None:
     page, markdown = report(run)
     assert page.index("GELU again") < page.index("Net disagrees in its wiring")
     assert 'id="disagree-other"' in page and "Net disagrees in its wiring" in markdown
+
+
+def test_counterexamples_beyond_those_shown_and_one_without_a_message(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", wrong=["GELU"])
+    for n in range(MESSAGES + 2):
+        (run / f"witnesses/GELU-y-{n}.txt").write_text(f"GELU number {n}", encoding="utf-8")
+    (run / "witnesses/GELU-y-none.txt").write_text("", encoding="utf-8")
+    page, markdown = report(run)
+    assert "No message was saved with this counterexample." in page
+    shown = markdown.count("GELU number")
+    assert 0 < shown < MESSAGES + 2
+    assert re.search(
+        r"^\d+ more counterexamples in the witnesses folder\.$", markdown, re.MULTILINE
+    )
 
 
 def test_an_undeclared_convention_is_a_disagreement(run: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FunctionType
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from gradproof.cases import Case
-from gradproof.counterexample import write
+from gradproof.counterexample import _digest, write
 from gradproof.standalone import source
 from gradproof.twin_source import NotAlone, source_of
 from manual.activation import Sigmoid, Tanh
@@ -210,3 +211,15 @@ def test_a_function_comes_with_what_it_needs() -> None:
 def test_a_function_that_needs_an_object_is_refused() -> None:
     with pytest.raises(NotAlone):
         source_of([cast("FunctionType", uses_object)], {})
+
+
+def test_cases_that_differ_in_anything_have_other_names() -> None:
+    x, dy = normal(3, 2), (normal(3, seed=1),)
+    case = replace(case_of(LogSumExp(dim=(1,)), x=x), dy=dy)
+    others = [
+        replace(case, layer=LogSumExp(dim=(-1,))),
+        replace(case, arrays={"x": x + 1}),
+        replace(case, dy=(-dy[0],)),
+    ]
+    assert _digest(replace(case, seed=5)) == _digest(case), "it is the numbers that count"
+    assert len({_digest(c) for c in (case, *others)}) == 4
