@@ -72,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     mutants.add_argument("--jobs", type=_natural, default=0, help="processes; 0 for one a core")
     mutants.add_argument("--seed", type=_natural, default=0, help="the same seed draws the same")
     mutants.add_argument("--out", type=Path, default=Path("reports/judge"), help="where to write")
-    mutants.add_argument("--only", choices=("catalogue", "automatic"), default="", help="of a sort")
+    sorts = ("catalogue", "automatic")
+    mutants.add_argument("--only", choices=sorts, default="", help="hunt bugs of this sort alone")
     mutants.set_defaults(command=_mutants)
 
     listing = commands.add_parser("list", help="the layers that the subject has")
