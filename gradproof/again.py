@@ -13,6 +13,7 @@ from gradproof import hygiene
 from gradproof.cases import Case, in_double, received
 from gradproof.clock import Clock
 from gradproof.fill import Array
+from gradproof.hygiene import Ran
 from gradproof.subject import Subject
 from gradproof.verdict import Finding
 
@@ -119,11 +120,11 @@ def larger(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequen
 def _findings(subject: Subject, case: Case) -> Sequence[Finding]:
     from gradproof.judge import judge_layer
 
-    outputs(case)
+    ran(case)
     return judge_layer(subject, case, Clock()).findings
 
 
-def outputs(case: Case) -> tuple[Array, ...]:
+def ran(case: Case) -> Ran:
     """What the hand-written forward makes of the case's arrays.
 
     It is asked before the twin about whatever is made up: some of torch's kernels do not survive
@@ -132,7 +133,7 @@ def outputs(case: Case) -> tuple[Array, ...]:
     Raises    Misconduct when it fails
     """
     with np.errstate(all="ignore"):
-        return hygiene.forward(case.layer, received(case)).outputs
+        return hygiene.forward(case.layer, received(case))
 
 
 def _longer(arrays: Mapping[str, Array | None]) -> Iterator[Mapping[int, int]]:

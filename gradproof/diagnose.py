@@ -194,10 +194,10 @@ def _missing_on_longer(e: Evidence) -> str:
 
 def _missing_both(e: Evidence) -> str:
     """A constant along an axis, and what is proportional there to an array or what is kept."""
-    ones = np.ones_like(e.manual)
+    constant = {*_missing_along(e, np.ones_like(e.manual))}
     for name, pattern in {**e.arrays, **e.saved}.items():
-        alone = {*_missing_along(e, 2, ones), *_missing_along(e, 2, pattern)}
-        for axis in _missing_along(e, 4, ones, pattern):
+        alone = constant.union(_missing_along(e, pattern))
+        for axis in _missing_along(e, pattern, beside_constant=True):
             if axis not in alone:
                 both = f"a mean or a sum and a term proportional to {name}"
                 return f"{both} along axis {axis} are missing"
@@ -206,32 +206,31 @@ def _missing_both(e: Evidence) -> str:
 
 def _along_an_axis(e: Evidence, patterns: Mapping[str, Array]) -> str:
     for name, pattern in patterns.items():
-        for axis in _missing_along(e, 2, pattern):
+        for axis in _missing_along(e, pattern):
             what = f"a term proportional to {name}" if name else "a mean or a sum"
             how = "" if name else ": the residual is constant there"
             return f"{what} along axis {axis} is missing{how}"
     return ""
 
 
-def _missing_along(e: Evidence, spare: int, *patterns: Array) -> Iterator[int]:
-    """Axes along which the residual is made of these patterns, with other weights on each line.
+def _missing_along(e: Evidence, pattern: Array, *, beside_constant: bool = False) -> Iterator[int]:
+    """Axes along which the residual is the pattern with another weight on each line.
 
-    spare    how many more entries than weights there have to be, for it to be more than chance
+    beside_constant    and a constant with a weight of its own
     """
     residual = e.manual - e.reference
-    if any(p.shape != residual.shape or not p.any() for p in patterns):
+    if pattern.shape != residual.shape or not pattern.any():
         return
     for axis in reversed(range(residual.ndim)):
-        weights = len(patterns) * (residual.size // max(residual.shape[axis], 1))
+        lines = residual.size // max(residual.shape[axis], 1)
+        weights, spare = (2 * lines, 4) if beside_constant else (lines, 2)
         if residual.size - weights < spare:
-            continue
-        rest = residual
+            continue  # too few entries for it to be more than chance
+        rest, apart = residual, pattern
         with np.errstate(all="ignore"):
-            for i, apart in enumerate(patterns):
-                for other in patterns[:i]:  # so that the two have nothing in common
-                    apart = apart - _share(apart, other, axis)  # noqa: PLW2901
-                rest = rest - _share(rest, apart, axis)
-        part = np.nan_to_num(residual - rest)
+            if beside_constant:
+                rest, apart = (a - a.mean(axis=axis, keepdims=True) for a in (rest, apart))
+            part = np.nan_to_num(residual - (rest - _share(rest, apart, axis)))
         if e.fits(part, against=residual) and (np.abs(part) > e.bound).any():
             yield axis
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradproof import hygiene
-from gradproof.again import again, elsewhere, larger, later, outputs, varied
-from gradproof.cases import Case, numbered, received, smooth_names
+from gradproof.again import again, elsewhere, larger, later, ran, varied
+from gradproof.cases import Case, numbered, smooth_names
 from gradproof.fill import Array
 from gradproof.subject import Subject
 from gradproof.verdict import Finding
@@ -77,8 +76,7 @@ class Evidence:
         """What the layer's own forward keeps for its backward, as far as it is floating arrays."""
         if not hasattr(self.case.layer, "forward") or hasattr(self.case.layer, "steps"):
             return {}
-        with np.errstate(all="ignore"):
-            kept = hygiene.forward(self.case.layer, received(self.case)).saved
+        kept = ran(self.case).saved
         arrays = enumerate(kept if isinstance(kept, tuple) else ())
         return {
             f"saved[{i}]": _wide(a)
@@ -170,7 +168,7 @@ class Evidence:
                 return _wide(step_of(self.subject, case, given)[self.quantity])
             if self.quantity not in case.arrays or not _fits_forward(case):
                 return None
-            return self._gradient(lambda *tensors: self.subject.twin(layer, *tensors), arrays, dy)
+            return self._gradient(partial(self.subject.twin, layer), arrays, dy)
         except Exception:  # noqa: BLE001  (whatever a layer or a twin says of what does not fit)
             return None
 
@@ -180,18 +178,16 @@ class Evidence:
 
         if self.quantity not in self.case.arrays or not hasattr(self.case.layer, "forward"):
             return False
-        hull = jumps(self._twin, self.case, directions=8).get(self.quantity)
+        twin = partial(self.subject.twin, self.case.layer)
+        hull = jumps(twin, self.case, directions=8).get(self.quantity)
         return hull is not None and bool((hull[0] < hull[1])[self.over].all())
-
-    def _twin(self, *tensors: Any) -> Any:
-        return self.subject.twin(self.case.layer, *tensors)
 
 
 def _fits_forward(case: Case) -> bool:
     """Whether the hand-written forward makes outputs of the right shapes of the case's arrays."""
     if not hasattr(case.layer, "forward") or hasattr(case.layer, "steps"):
         return True
-    pairs = zip(outputs(case), case.dy, strict=True)
+    pairs = zip(ran(case).outputs, case.dy, strict=True)
     return all(d is None or y.shape == d.shape for y, d in pairs)
 
 
