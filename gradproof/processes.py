@@ -98,7 +98,8 @@ def parallel(
             for future in ready:
                 yield future.result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        # Left to the end of the program, a pool whose work is done may be woken as it closes.
+        pool.shutdown(wait=not waiting, cancel_futures=True)
         if waiting:
             for worker in multiprocessing.active_children():
                 worker.terminate()
