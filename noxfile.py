@@ -20,7 +20,7 @@ nox.options.reuse_venv = "yes"
 def numpy_only(session: nox.Session) -> None:
     """Test manual/, its strategies and gradproof's drawing of cases where torch is absent."""
     session.install("-c", "constraints.txt", "--group", "numpy-only")
-    session.run("python", "-m", "pytest", "tests/test_numpy_only.py", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/manual/test_numpy_only.py", *session.posargs)
 
 
 if __name__ == "__main__":

@@ -75,8 +75,8 @@ def run(options: argparse.Namespace) -> tuple[list[Measured], dict[str, Any]]:
     from rich.progress import Progress
 
     from benchmarks.noise_ratios import measure
-    from gradproof.environment import environment
-    from gradproof.subject import load_subject
+    from gradproof.storage.environment import environment
+    from gradproof.subject.load import load_subject
 
     torch.set_num_threads(1)
     subject = load_subject(ROOT)
@@ -154,7 +154,7 @@ def write(out: Path, rows: Sequence[Row], about: dict[str, Any]) -> None:
 
     Raises    OSError when the folder cannot be written to
     """
-    from gradproof.whole import write_json, write_text
+    from gradproof.storage.atomic import write_json, write_text
 
     out.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from manual.activation import Sigmoid
-from manual.cross_entropy import CrossEntropyLoss
 from manual.init import initial
 from manual.layer import Array
-from manual.linear import Linear
+from manual.layers.activation import ReLU
+from manual.layers.activation_sigmoid import Sigmoid
+from manual.layers.linear import Linear
+from manual.losses.cross_entropy import CrossEntropyLoss
+from manual.losses.regression import SquaredError
 from manual.net import Net, Step
-from manual.rectifier import ReLU
-from manual.regression import SquaredError
 
 LEARNING_RATE = 1e-3
 

@@ -27,11 +27,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.proved import NOT_THE_DERIVATIVE, SIDES, Gradient, Network, networks
-from gradproof.enclosure import available
-from gradproof.environment import environment
 from gradproof.errors import InputError
-from gradproof.subject import load_subject
-from gradproof.whole import write_json, write_text
+from gradproof.storage.atomic import write_json, write_text
+from gradproof.storage.environment import environment
+from gradproof.subject.load import load_subject
+from gradproof.witnesses.enclosure.enclose import available
 
 ROOT = Path(__file__).parents[1]
 _FINEST = -4

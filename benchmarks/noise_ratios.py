@@ -9,14 +9,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradproof.bound import Comparison, vacuous
-from gradproof.cases import smooth_names
-from gradproof.network_oracle import NetworkOracle
-from gradproof.oracle import CHEAP, THOROUGH, Oracle
-from gradproof.sensitivity import plant, plantable
-from gradproof.subject import Subject
-from gradproof.verdict import Finding, Judgement
-from gradproof.worker import Task, judged
+from gradproof.campaign.search import judged
+from gradproof.campaign.sensitivity import plant, plantable
+from gradproof.campaign.task import Task
+from gradproof.cases.case import smooth_names
+from gradproof.judge.verdict import Finding, Judgement
+from gradproof.oracle.layer import Oracle
+from gradproof.oracle.network import NetworkOracle
+from gradproof.oracle.tensors import CHEAP, THOROUGH
+from gradproof.rounding.bound import Comparison, vacuous
+from gradproof.subject.subject import Subject
 
 ERROR = 1e-3
 """A planted relative error. What is measured, the floor of its entry, is the same for any."""

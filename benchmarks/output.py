@@ -15,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from benchmarks.run import Row
-from gradproof.environment import environment
-from gradproof.whole import write_text
+from gradproof.storage.atomic import write_text
+from gradproof.storage.environment import environment
 
 COLUMNS = (
     "network",

@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.ball_run import Unsupported
-from gradproof.bound import C, Comparison, settle
-from gradproof.cases import Case, smooth_names
-from gradproof.enclosure import MOST, Enclosure, distance, enclose, entries
-from gradproof.fill import Array
-from gradproof.judge import measure
-from gradproof.kinks import jumps
-from gradproof.network_oracle import NetworkOracle
-from gradproof.oracle import Oracle
-from gradproof.subject import Subject
-from gradproof.verdict import Judgement
-from gradproof.worker import Task, judged
+from gradproof.arrays import Array
+from gradproof.campaign.search import judged
+from gradproof.campaign.task import Task
+from gradproof.cases.case import Case, smooth_names
+from gradproof.judge.compare import measure
+from gradproof.judge.kinks import jumps
+from gradproof.judge.verdict import Judgement
+from gradproof.oracle.layer import Oracle
+from gradproof.oracle.network import NetworkOracle
+from gradproof.rounding.bound import C, Comparison, settle
+from gradproof.subject.subject import Subject
+from gradproof.witnesses.enclosure.differentiate import Unsupported
+from gradproof.witnesses.enclosure.enclose import MOST, Enclosure, distance, enclose, entries
 
 SIDES = ("manual", "autograd")
 NOT_THE_DERIVATIVE = {

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from benchmarks.dense import LEARNING_RATE, Dense
 from manual.layer import Array
-from manual.sgd import SGD
+from manual.optimizers.sgd import SGD
 
 
 class Side(Protocol):

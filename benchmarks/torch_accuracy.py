@@ -18,13 +18,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.enclosures import ROOT, as_csv
-from gradproof.ball_run import Unsupported
-from gradproof.cases import Case
-from gradproof.enclosure import available, distance, enclose
+from gradproof.campaign.search import judged
+from gradproof.campaign.task import Task
+from gradproof.cases.case import Case
 from gradproof.errors import InputError
-from gradproof.subject import Subject, load_subject
-from gradproof.whole import write_text
-from gradproof.worker import Task, judged
+from gradproof.storage.atomic import write_text
+from gradproof.subject.load import load_subject
+from gradproof.subject.subject import Subject
+from gradproof.witnesses.enclosure.differentiate import Unsupported
+from gradproof.witnesses.enclosure.enclose import available, distance, enclose
 
 NOTEWORTHY = 100.0
 """In ulps; below this it is the rounding of a few operations."""

@@ -7,11 +7,12 @@ from difflib import unified_diff
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gradproof import counterexample
-from gradproof.bug import Bug, find, source_of
-from gradproof.campaign import PROFILES
-from gradproof.verdict import Judgement
-from gradproof.worker import Task, judged
+from gradproof.campaign.plan import PROFILES
+from gradproof.campaign.search import judged
+from gradproof.campaign.task import Task
+from gradproof.counterexamples import write
+from gradproof.judge.verdict import Judgement
+from gradproof.mutation.bug import Bug, find, source_of
 from tests.catalogue import bugs
 from tests.subject import subject
 
@@ -83,7 +84,7 @@ def message(bug: Bug) -> str:
         case = smallest(bug)
         steps = getattr(case.case.layer, "steps", ())
         shrunk_from = f"{len(steps)} layers" if len(steps) > 1 else ""
-        path = counterexample.write(SUBJECT, case, Path("witnesses"), shrunk_from)
+        path = write.write(SUBJECT, case, Path("witnesses"), shrunk_from)
         return path.with_suffix(".txt").read_text(encoding="utf-8")
 
 

@@ -118,12 +118,13 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from gradproof import campaign, terminal
-    from gradproof.subject import load_subject, project_root
+    from gradproof import terminal
+    from gradproof.campaign import plan, run
+    from gradproof.subject.load import load_subject, project_root
 
     root = project_root()
     subject = load_subject(root)
-    chosen = campaign.Options(
+    chosen = plan.Options(
         options.profile,
         options.examples,
         options.seed,
@@ -131,7 +132,7 @@ def _verify(options: argparse.Namespace) -> int:
         options.jobs,
         options.out,
     )
-    folder, about = campaign.run(root, subject, chosen, terminal.progress)
+    folder, about = run.run(root, subject, chosen, terminal.progress)
     layers = _write_report(root, folder, options.out)
     terminal.show(folder, about, layers, options.out)
     if about.get("interrupted"):
@@ -144,8 +145,9 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _soak(options: argparse.Namespace) -> int:
-    from gradproof import soak, terminal
-    from gradproof.subject import load_subject, project_root
+    from gradproof import terminal
+    from gradproof.campaign import soak
+    from gradproof.subject.load import load_subject, project_root
 
     root = project_root()
     chosen = soak.Options(
@@ -168,7 +170,7 @@ def _soak(options: argparse.Namespace) -> int:
 
 def _write_report(root: Path, folder: Path, out: Path) -> list[Any]:
     from gradproof import report
-    from gradproof.subject import load_subject
+    from gradproof.subject.load import load_subject
 
     subject = load_subject(root)
     sections = subject.sections() if subject.sections is not None else ()
@@ -176,34 +178,35 @@ def _write_report(root: Path, folder: Path, out: Path) -> list[Any]:
 
 
 def _mutants(options: argparse.Namespace) -> int:
-    from gradproof import score, terminal, trial, trial_report
-    from gradproof.subject import load_subject, project_root
+    from gradproof import terminal
+    from gradproof.mutation import score, study, study_report
+    from gradproof.subject.load import load_subject, project_root
 
     root = project_root()
     layers = _names(options.layers)
-    chosen = trial.Options(layers, options.jobs, options.seed, options.out, options.only)
+    chosen = study.Options(layers, options.jobs, options.seed, options.out, options.only)
     try:
-        rows = trial.run(root, load_subject(root), chosen, terminal.hunting)
+        rows = study.run(root, load_subject(root), chosen, terminal.hunting)
     except KeyboardInterrupt:
         print("gradproof: interrupted; the same command goes on from there", file=sys.stderr)
         return 2
     whole = not layers and not options.only
-    trial_report.write(root, root / options.out, rows, options.seed, whole)
+    study_report.write(root, root / options.out, rows, options.seed, whole)
     terminal.show_trial(rows, options.out)
     return 0 if score.passed(rows) else 1
 
 
 def _list(_: argparse.Namespace) -> int:
     from gradproof import terminal
-    from gradproof.subject import load_subject, project_root
+    from gradproof.subject.load import load_subject, project_root
 
     terminal.show_layers(load_subject(project_root()))
     return 0
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from gradproof.replay import replay
-    from gradproof.subject import load_subject, project_root
+    from gradproof.counterexamples.replay import replay
+    from gradproof.subject.load import load_subject, project_root
 
     judgement, text = replay(load_subject(project_root()), options.case)
     print(text)
@@ -211,7 +214,7 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from gradproof.subject import project_root
+    from gradproof.subject.load import project_root
 
     _write_report(project_root(), options.run, options.out)
     print(f"report written to {options.out}/index.html")

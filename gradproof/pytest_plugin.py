@@ -43,7 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def judged(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]:
     """judged(source, target, count=None): draw and judge; source is layer, network or optimizer."""
-    from gradproof.worker import Task, run_task
+    from gradproof.campaign.task import Task
+    from gradproof.campaign.worker import run_task
 
     config = request.config
 

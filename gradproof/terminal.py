@@ -19,14 +19,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from gradproof.score import Row, passed
-from gradproof.subject import Subject
-from gradproof.worker import Done
+from gradproof.campaign.task import Done
+from gradproof.mutation.score import Row, passed
+from gradproof.subject.subject import Subject
 
 if TYPE_CHECKING:
+    from gradproof.campaign.soak import Summary
+    from gradproof.campaign.soak_record import Shard
     from gradproof.report.tables import LayerRow
-    from gradproof.soak import Summary
-    from gradproof.soak_file import Shard
 
 _STYLES = {"agree": "green", "disagree": "bold red", "error": "bold red"}
 
@@ -148,7 +148,7 @@ def show_soak(found: Summary, asked: int, record: Path) -> None:
 
 def show_trial(rows: Sequence[Row], out: Path) -> None:
     """What the judge made of the planted bugs, and the names of those that survive."""
-    from gradproof.trial_report import HEAD, cells, groups
+    from gradproof.mutation.study_report import HEAD, cells, groups
 
     console = Console(width=None if Console().is_terminal else 110)
     table = Table(title="The judge, judged", title_justify="left")

@@ -14,11 +14,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.random import Generator
 
-from manual.bilinear import Bilinear
 from manual.layer import Array, Layer
-from manual.linear import Linear
+from manual.layers.activation import PReLU
+from manual.layers.linear import Bilinear, Linear
 from manual.net import Net
-from manual.rectifier import PReLU
 
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = Mapping[str, Shape]

@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from gradproof.campaign.soak import FILE, summary
 from gradproof.report.section import Section
-from gradproof.soak import FILE, summary
 from reports.judged_figures import distances, race
 from reports.textbook_page import Block, Figure, Heading, Table, Text, to_html, to_markdown
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gradproof import campaign, report, terminal
+from gradproof import report, terminal
+from gradproof.campaign import plan, run
 from gradproof.errors import InputError
-from gradproof.subject import load_subject
+from gradproof.subject.load import load_subject
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "reports" / "example"
@@ -24,25 +25,25 @@ def judge(runs: Path, jobs: int = 0) -> tuple[Path, dict[str, Any]]:
 
     jobs    processes; 0 for one a core
     """
-    options = campaign.Options("example", jobs=jobs, out=runs, runs=runs)
-    run, about = campaign.run(ROOT, load_subject(ROOT), options, terminal.progress)
-    for path in (run / "run.json", *run.glob("parts/*.jsonl")):
+    options = plan.Options("example", jobs=jobs, out=runs, runs=runs)
+    folder, about = run.run(ROOT, load_subject(ROOT), options, terminal.progress)
+    for path in (folder / "run.json", *folder.glob("parts/*.jsonl")):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(about["run"], NAME), encoding="utf-8")
-    return run, about
+    return folder, about
 
 
-def write(run: Path, out: Path) -> None:
+def write(folder: Path, out: Path) -> None:
     """Write the report of the run in this folder into `out`."""
     subject = load_subject(ROOT)
-    report.write(run, out, subject.sections() if subject.sections else (), ROWS)
+    report.write(folder, out, subject.sections() if subject.sections else (), ROWS)
 
 
 def main() -> int:
     """Replace reports/example; returns 1 and leaves it as it is when the run does not agree."""
     with TemporaryDirectory() as runs:
         try:
-            run, about = judge(Path(runs))
+            folder, about = judge(Path(runs))
             if not about["finished"] or about["verdict"] != "agree":
                 print(
                     "make_example: the run was stopped or does not agree, and is no example; "
@@ -50,7 +51,7 @@ def main() -> int:
                     file=sys.stderr,
                 )
                 return 1
-            write(run, FOLDER)
+            write(folder, FOLDER)
         except InputError as error:
             print(f"make_example: {error}", file=sys.stderr)
             return 2

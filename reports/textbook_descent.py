@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from manual.layer import Array, Saved
-from manual.linear import Linear
+from manual.layers.linear import Linear
+from manual.losses.regression import SquaredError
 from manual.net import Net, Step
 from manual.optimizer import State
-from manual.regression import SquaredError
-from manual.sgd import SGD
+from manual.optimizers.sgd import SGD
 
 # A neuron without activation under the article's error: E = ½ Σ (d − w·x)².
 NEURON = Net(

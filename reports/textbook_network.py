@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 import reference  # noqa: F401  (registers the twins)
-from manual.activation import Sigmoid
 from manual.layer import Array
-from manual.linear import Linear
+from manual.layers.activation_sigmoid import Sigmoid
+from manual.layers.linear import Linear
+from manual.losses.regression import SquaredError
 from manual.net import Net, Step
 from manual.optimizer import State
-from manual.regression import SquaredError
-from manual.sgd import SGD
+from manual.optimizers.sgd import SGD
 from reference.twin import twin
 
 INPUTS, HIDDEN = range(2), range(3)

@@ -13,30 +13,28 @@ from typing import Any, overload
 
 import numpy as np
 
-from gradproof.training import Training
-from manual.activation import Sigmoid, Softplus, Tanh
-from manual.adadelta import Adadelta
-from manual.adagrad import Adagrad
-from manual.adam import Adam, AdamW
-from manual.adamax import Adamax
-from manual.arithmetic import Add
-from manual.asgd import ASGD
-from manual.binary import BCEWithLogitsLoss
-from manual.cross_entropy import CrossEntropyLoss
-from manual.gate import GELU, SiLU
+from gradproof.training.sides import Training
 from manual.init import initial
 from manual.layer import Array, Layer
-from manual.linear import Linear
-from manual.matmul import MatMul
-from manual.nadam import NAdam
+from manual.layers.activation import GELU, ReLU, SiLU
+from manual.layers.activation_sigmoid import Sigmoid, Softplus, Tanh
+from manual.layers.arithmetic import Add, MatMul
+from manual.layers.linear import Linear
+from manual.losses.binary_cross_entropy import BCEWithLogitsLoss
+from manual.losses.cross_entropy import CrossEntropyLoss
+from manual.losses.regression import MSELoss, SquaredError
 from manual.net import Net, Step
 from manual.optimizer import Optimizer
-from manual.radam import RAdam
-from manual.rectifier import ReLU
-from manual.regression import MSELoss, SquaredError
-from manual.rmsprop import RMSprop
-from manual.rprop import Rprop
-from manual.sgd import SGD
+from manual.optimizers.adadelta import Adadelta
+from manual.optimizers.adagrad import Adagrad
+from manual.optimizers.adam import Adam, AdamW
+from manual.optimizers.adamax import Adamax
+from manual.optimizers.asgd import ASGD
+from manual.optimizers.nadam import NAdam
+from manual.optimizers.radam import RAdam
+from manual.optimizers.rmsprop import RMSprop
+from manual.optimizers.rprop import Rprop
+from manual.optimizers.sgd import SGD
 
 BATCH = 16
 RUNS = {"quick": 6, "example": 4}

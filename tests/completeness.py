@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import manual
-from gradproof.spec import CaseRule
+from gradproof.subject.entries import CaseRule
 from manual.layer import Layer
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def public(base: type[T]) -> list[type[T]]:
     """Every public class of manual/ that is derived from `base`."""
     return [
         value
-        for module in pkgutil.iter_modules(manual.__path__, "manual.")
+        for module in pkgutil.walk_packages(manual.__path__, "manual.")
         for name, value in vars(importlib.import_module(module.name)).items()
         if inspect.isclass(value)
         and issubclass(value, base)
@@ -82,9 +82,10 @@ def registry() -> Registry:
         twins={kind: found for kind, found in twin.registry.items() if kind is not object},
         rules=dict(cases_for),
         files=frozenset(
-            Path(package.__path__[0], f"{module.name}.py").relative_to(root).as_posix()
+            path.relative_to(root).as_posix()
             for package in packages
-            for module in pkgutil.iter_modules(package.__path__)
+            for path in Path(package.__path__[0]).rglob("*.py")
+            if path.name != "__init__.py"
         ),
     )
 
@@ -161,16 +162,14 @@ def _strays(found: Registry) -> Iterator[str]:
             there = _file(package, kind)
             yield f"{here}: {name} is the {what} of {kind.__name__}; move it to {there}"
     for path in sorted(found.files - set(found.no_mirror)):
-        package, _, module = path.rpartition("/")
-        if package != "manual" and f"manual/{module}" not in found.files:
-            yield f"{path}: there is no manual/{module}; rename or remove it"
+        if _mirrored(path) not in found.files:
+            yield f"{path}: there is no {_mirrored(path)}; rename or remove it"
 
 
 def _stale(found: Registry) -> Iterator[str]:
     """Exceptions that nothing needs any more."""
     for path in found.no_mirror:
-        module = path.rpartition("/")[2]
-        if path not in found.files or f"manual/{module}" in found.files:
+        if path not in found.files or _mirrored(path) in found.files:
             yield f"tests/completeness.py: NO_MIRROR need not name {path}; remove it"
 
 
@@ -193,7 +192,12 @@ def _function(name: str) -> str:
 
 def _file(package: str, kind: type) -> str:
     """The file of `package` that mirrors the layer's own."""
-    return f"{package}/{kind.__module__.rpartition('.')[2]}.py"
+    return f"{package}/{kind.__module__.partition('.')[2].replace('.', '/')}.py"
+
+
+def _mirrored(path: str) -> str:
+    """The file of manual/ that a file of reference/ or tests/strategies/ mirrors."""
+    return re.sub("^(reference|tests/strategies)/", "manual/", path)
 
 
 def _path(module: str) -> str:

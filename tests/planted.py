@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.cases import Case, arguments
-from gradproof.clock import Clock
-from gradproof.fill import Array
-from gradproof.network import judge
+from gradproof.arrays import Array
+from gradproof.cases.case import Case, arguments
+from gradproof.judge.clock import Clock
+from gradproof.judge.network import judge
+from gradproof.judge.verdict import SEVERITY, Finding, Judgement
 from gradproof.report.tables import DEPTHS
-from gradproof.subject import Subject
-from gradproof.verdict import SEVERITY, Finding, Judgement
+from gradproof.subject.subject import Subject
 from tests.subject import subject as this_subject
 
 SUBJECT: Subject = this_subject()

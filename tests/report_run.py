@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.records import Agreement, Example, Trajectory
+from gradproof.storage.rows import Agreement, Example, Trajectory
 
 RUN = "20260102-030405-7"
 KINDS = {

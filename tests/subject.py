@@ -8,9 +8,9 @@ from pathlib import Path
 
 import reference  # noqa: F401  (registers the twins)
 import tests.strategies  # noqa: F401  (registers the case strategies)
-from gradproof.bug import Bug
+from gradproof.mutation.bug import Bug
 from gradproof.report.section import Section
-from gradproof.subject import Subject
+from gradproof.subject.subject import Subject
 from manual.net import Net, Step
 from reference.optimizer import reference_step
 from reference.twin import twin

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import Progress
 
-from gradproof.environment import environment
-from gradproof.whole import write_json
+from gradproof.storage.atomic import write_json
+from gradproof.storage.environment import environment
 
 if TYPE_CHECKING:
     from benchmarks.mutation.mutated import Mutant

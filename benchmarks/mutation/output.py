@@ -13,7 +13,7 @@ from rich.console import Console
 from scipy.stats import binomtest
 
 from benchmarks.mutation.mutated import Mutant
-from gradproof.whole import whole, write_json
+from gradproof.storage.atomic import whole, write_json
 
 COLUMNS = ("module", "function", "change", "outcome", "review")
 EQUIVALENT, ENDLESS = "equivalent: ", "endless: "

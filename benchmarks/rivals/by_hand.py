@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.cases import Case, smooth_names
-from gradproof.fill import Array
+from gradproof.arrays import Array
+from gradproof.cases.case import Case, smooth_names
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from benchmarks.rivals.facts import facts
 from benchmarks.rivals.score import Arena, score
 from benchmarks.rivals.speed import SIZES, speed
 from benchmarks.rivals.tools import tools
-from gradproof.environment import environment
-from gradproof.subject import Subject, load_subject
+from gradproof.storage.environment import environment
+from gradproof.subject.load import load_subject
+from gradproof.subject.subject import Subject
 
 
 class Unknown(Exception):

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rivals.inputs import drawn
+from benchmarks.rivals.output_mutants import Call, Grads, Mutation, planted
 from benchmarks.rivals.tools import Tool, gradcheck
-from gradproof.cases import Case, arguments
-from gradproof.clock import Clock
-from gradproof.mutants import Call, Grads, Mutation, planted
-from gradproof.network import judge
-from gradproof.subject import Subject
-from manual.activation import Tanh
+from gradproof.cases.case import Case, arguments
+from gradproof.judge.clock import Clock
+from gradproof.judge.network import judge
+from gradproof.subject.subject import Subject
 from manual.layer import Saved
-from manual.linear import Linear
-from manual.rectifier import ReLU
-from manual.softmax import Softmax
+from manual.layers.activation import ReLU
+from manual.layers.activation_sigmoid import Tanh
+from manual.layers.linear import Linear
+from manual.layers.softmax import Softmax
 
 Facts = dict[str, dict[str, Any]]
 RUNS = 5

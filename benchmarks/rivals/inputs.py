@@ -9,13 +9,15 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from gradproof.cases import Case, arguments, make_case
-from gradproof.clock import Clock
-from gradproof.network import judge
-from gradproof.repeatable import without_constants_of_the_code
-from gradproof.spec import CaseRule, Draw, Spec
-from gradproof.subject import Subject
-from gradproof.worker import Task, judged
+from gradproof.campaign.search import judged
+from gradproof.campaign.task import Task
+from gradproof.cases.case import Case, arguments
+from gradproof.cases.deterministic_hypothesis import without_constants_of_the_code
+from gradproof.cases.draw import make_case
+from gradproof.judge.clock import Clock
+from gradproof.judge.network import judge
+from gradproof.subject.entries import CaseRule, Draw, Spec
+from gradproof.subject.subject import Subject
 
 SHAPE = (4, 6, 3, 5)
 """Of the first argument; its first two axes where the layer takes so many."""

@@ -18,7 +18,7 @@ from benchmarks.rivals.facts import Facts
 from benchmarks.rivals.score import Alarms, Hunted
 from benchmarks.rivals.speed import Seconds
 from benchmarks.rivals.tools import Tool
-from gradproof.whole import whole, write_json
+from gradproof.storage.atomic import whole, write_json
 
 SOURCES = ("catalogue", "mutant")
 OURS, SLOW, FAST = "gradproof", "torch gradcheck, slow", "torch gradcheck, fast"

@@ -11,11 +11,12 @@ from random import Random
 
 import numpy as np
 
-from gradproof import hygiene, mutants
-from gradproof.cases import Case, received
-from gradproof.fill import Array
-from gradproof.hygiene import Misconduct
-from gradproof.subject import Subject
+from benchmarks.rivals import output_mutants
+from gradproof.arrays import Array
+from gradproof.cases.case import Case, received
+from gradproof.subject import passes
+from gradproof.subject.passes import Misconduct
+from gradproof.subject.subject import Subject
 
 Cases = Mapping[type, Sequence[Case]]
 
@@ -53,7 +54,7 @@ def sample_of_mutants(cases: Cases, count: int, seed: int) -> list[Planted]:
     every = [
         (kind, mutation)
         for kind, given in cases.items()
-        for mutation in mutants.mutations(given)
+        for mutation in output_mutants.mutations(given)
         if mutation.name != "unsummed"
     ]
     Random(seed).shuffle(every)  # noqa: S311  (a sample, no secret)
@@ -62,17 +63,17 @@ def sample_of_mutants(cases: Cases, count: int, seed: int) -> list[Planted]:
         if len(found) == count:
             break
         name = f"{kind.__name__}: {mutation}"
-        planted = Planted("mutant", name, kind, partial(mutants.planted, kind, mutation))
+        planted = Planted("mutant", name, kind, partial(output_mutants.planted, kind, mutation))
         if any(_changes_much(planted, case) for case in cases[kind]):
             found.append(planted)
     return found
 
 
 def _changes_much(planted: Planted, case: Case) -> bool:
-    right = mutants.gradients(case)
+    right = output_mutants.gradients(case)
     with planted.plant():
-        wrong = mutants.gradients(case)
-    return mutants.differ(right, wrong)
+        wrong = output_mutants.gradients(case)
+    return output_mutants.differ(right, wrong)
 
 
 def showing(planted: Planted, cases: Sequence[Case], count: int) -> list[Case]:
@@ -96,8 +97,8 @@ def _everything(case: Case) -> dict[str, Array]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            ran = hygiene.forward(case.layer, received(case))
-            grads = hygiene.backward(case.layer, ran, case.dy)
+            ran = passes.forward(case.layer, received(case))
+            grads = passes.backward(case.layer, ran, case.dy)
         except Misconduct:
             return {}
     return {f"y{i}": y for i, y in enumerate(ran.outputs)} | grads

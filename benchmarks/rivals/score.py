@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from benchmarks.rivals.inputs import drawn, ordinary
 from benchmarks.rivals.planted import Planted, catalogue, sample_of_mutants, showing
 from benchmarks.rivals.tools import Tool, forget
-from gradproof.cases import Case
-from gradproof.subject import Subject
+from gradproof.cases.case import Case
+from gradproof.subject.subject import Subject
 
 DRAWN = 100
 """Cases of each layer, as the default profile of gradproof draws them."""

@@ -15,11 +15,11 @@ import numpy as np
 
 from benchmarks.rivals.tools import Tool
 from benchmarks.run import TURN_S
-from gradproof.cases import Case, arguments
-from gradproof.clock import Clock
-from gradproof.network import judge
-from gradproof.subject import Subject
-from manual.linear import Linear
+from gradproof.cases.case import Case, arguments
+from gradproof.judge.clock import Clock
+from gradproof.judge.network import judge
+from gradproof.subject.subject import Subject
+from manual.layers.linear import Linear
 
 SIZES = {50: (9, 5), 500: (24, 20), 5_000: (99, 50), 50_000: (249, 200)}
 """A Linear's parameters, and its inputs and outputs; the batch is 16."""

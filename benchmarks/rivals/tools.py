@@ -20,14 +20,13 @@ import torch
 
 from benchmarks.rivals.by_hand import ByHand
 from benchmarks.rivals.wrapped import HandWritten, for_jax
-from gradproof.cases import Case
-from gradproof.clock import Clock
-from gradproof.fill import Array
-from gradproof.network import judge
-from gradproof.oracle import Oracle
-from gradproof.subject import Subject
-from gradproof.verdict import SEVERITY
-from gradproof.worker import verdict_of
+from gradproof.arrays import Array
+from gradproof.cases.case import Case
+from gradproof.judge.clock import Clock
+from gradproof.judge.network import judge
+from gradproof.judge.verdict import SEVERITY, verdict_of
+from gradproof.oracle.layer import Oracle
+from gradproof.subject.subject import Subject
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from benchmarks.rivals.by_hand import ByHand
-from gradproof.fill import Array
+from gradproof.arrays import Array
 
 
 class HandWritten(torch.autograd.Function):

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from gradproof.errors import InputError
-from gradproof.records import Agreement, Example, Trajectory
+from gradproof.storage.rows import Agreement, Example, Trajectory
 
 TABLES: dict[str, type[Any]] = {
     "agreement": Agreement,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from gradproof.errors import InputError
 from gradproof.report.load import Run
-from gradproof.whole import whole, write_text
+from gradproof.storage.atomic import whole, write_text
 
 
 def has_pyarrow() -> bool:

@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from gradproof.bug import Bug
+from gradproof.mutation.bug import Bug
 
 FOLDER = Path(__file__).parent
 
@@ -60,7 +60,7 @@ def bugs(folder: Path = FOLDER) -> list[Bug]:
     Raises    CatalogueError for a file that is not as it should be, or a name that is used twice
     """
     found: dict[str, Bug] = {}
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted(folder.rglob("*.toml")):
         if path.stem == "harmless":
             continue
         for name, table in _tables(path, _BUG).items():
@@ -68,8 +68,9 @@ def bugs(folder: Path = FOLDER) -> list[Bug]:
                 raise _wrong(path, name, "another file has a bug of that name")
             if table["cause"] not in CAUSES:
                 raise _wrong(path, name, f"cause is one of {', '.join(CAUSES)}")
-            if not table["function"].startswith(f"manual.{path.stem}:"):
-                raise _wrong(path, name, f"function is none of manual.{path.stem}")
+            module = ".".join(("manual", *path.relative_to(folder).with_suffix("").parts))
+            if not table["function"].startswith(f"{module}:"):
+                raise _wrong(path, name, f"function is none of {module}")
             found[name] = _bug(name, table)
     return list(found.values())
 

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from gradproof.cases import arguments
-from gradproof.spec import CaseRule, Draw, Entry, Shape, Spec, real, spec
-from manual.arithmetic import Add, Multiply, Subtract
-from manual.join import Concatenate
-from manual.linear import Linear
+from gradproof.cases.case import arguments
+from gradproof.subject.entries import CaseRule, Draw, Entry, Shape, Spec, real, spec
+from manual.layers.arithmetic import Add, Multiply, Subtract
+from manual.layers.linear import Linear
+from manual.layers.shape import Concatenate, Split
 from manual.net import Net, Step
-from manual.piece import Split
 from tests.strategies.rules import cases_for, sizes
 
 MOST_STEPS = 12
@@ -182,7 +181,7 @@ def _place(draw: Draw, program: Program, current: str, rule: CaseRule) -> None:
     if entry.shape != shape:
         return
     if entry.domain != "real":
-        from manual.activation import Sigmoid, Softplus
+        from manual.layers.activation_sigmoid import Sigmoid, Softplus
 
         into = {"uniform": Sigmoid(), "positive": Softplus()}.get(entry.domain)
         if into is None or (entry.domain == "uniform" and (entry.low, entry.high) != (0, 1)):
@@ -205,7 +204,7 @@ def _place(draw: Draw, program: Program, current: str, rule: CaseRule) -> None:
 
 def _join(program: Program) -> None:
     """The last two values that nobody has read yet, flattened and put side by side."""
-    from manual.shape import Reshape
+    from manual.layers.shape import Reshape
 
     for name in program.unread[-2:]:
         if len(program.shapes[name]) != 1:

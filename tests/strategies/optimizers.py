@@ -6,19 +6,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gradproof.spec import Draw
-from manual.adadelta import Adadelta
-from manual.adagrad import Adagrad
-from manual.adam import Adam, AdamW
-from manual.adamax import Adamax
-from manual.asgd import ASGD
-from manual.clip import ClipGradNorm, ClipGradValue
-from manual.nadam import NAdam
+from gradproof.subject.entries import Draw
 from manual.optimizer import Optimizer
-from manual.radam import RAdam
-from manual.rmsprop import RMSprop
-from manual.rprop import Rprop
-from manual.sgd import SGD
+from manual.optimizers.adadelta import Adadelta
+from manual.optimizers.adagrad import Adagrad
+from manual.optimizers.adam import Adam, AdamW
+from manual.optimizers.adamax import Adamax
+from manual.optimizers.asgd import ASGD
+from manual.optimizers.clip import ClipGradNorm, ClipGradValue
+from manual.optimizers.nadam import NAdam
+from manual.optimizers.radam import RAdam
+from manual.optimizers.rmsprop import RMSprop
+from manual.optimizers.rprop import Rprop
+from manual.optimizers.sgd import SGD
 
 rates = st.sampled_from([0.01, 0.5, 1.0, 0.1, 1e-3, 3.0])
 fractions = st.sampled_from([0.9, 0.0, 0.3, 0.5, 0.99])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from gradproof.spec import CaseRules
+from gradproof.subject.entries import CaseRules
 
 cases_for = CaseRules()
 

@@ -1,0 +1,35 @@
+"""The array type, and what is done with arrays everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+def numbered(name: str, arrays: Sequence[T]) -> dict[str, T]:
+    """By name what there is one of for each output: y, y1, y2, … or dy, dy1, dy2, …"""
+    return {f"{name}{i or ''}": a for i, a in enumerate(arrays)}
+
+
+def in_double(a: Array | None) -> Any:
+    """A copy of the array in float64; one of integers as it is."""
+    return a if a is None or a.dtype.kind != "f" else np.array(a, dtype=np.float64)
+
+
+def largest(arrays: Sequence[Array]) -> float:
+    """The largest magnitude in the arrays, at least 1."""
+    return max([1.0, *(max(float(a.max()), -float(a.min())) for a in arrays if a.size)])
+
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+
+def frozen(array: Array) -> Array:
+    """The array itself, made read-only."""
+    array = np.asarray(array)
+    array.flags.writeable = False
+    return array

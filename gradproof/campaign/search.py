@@ -1,0 +1,164 @@
+"""The search: draw cases, judge each, and make the first of each disagreement smaller."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import Any, TypeAlias
+
+from gradproof.campaign.example_row import About
+from gradproof.campaign.task import Task
+from gradproof.cases.deterministic_hypothesis import without_constants_of_the_code
+from gradproof.cases.draw import cases
+from gradproof.cases.optimizer_case import step_cases
+from gradproof.judge.clock import Clock
+from gradproof.judge.network import judge
+from gradproof.judge.optimizer import judge_steps
+from gradproof.judge.verdict import Judgement, flagged, undeclared, verdict_of
+from gradproof.subject.subject import Subject
+
+Judge: TypeAlias = Callable[[Subject, Any, Clock], Judgement]
+FLEETING = "judged again, the same numbers agree: something is left to chance, or was never set"
+MOST_FAULTS = 5
+"""Different disagreements that one task shrinks; further ones are recorded as they were drawn."""
+
+
+class Disagreement(AssertionError):
+    """Raised for Hypothesis, which then looks for a smaller case of the same disagreement."""
+
+
+def judged(
+    subject: Subject, task: Task, shrink: bool = True, judge: Judge | None = None
+) -> Iterator[tuple[Judgement, About | None]]:
+    """Every drawn case with its judgement; after a disagreement also its shrunk form (no About).
+
+    judge    what judges a case; by default the one for the task's source
+    """
+    seen: set[str] = set()
+    known: set[tuple[str, str]] = set()
+    batch = _Batch(subject, task, seen, judge)
+    for attempt in itertools.count():
+        batch.draw(task.seed + 7919 * attempt, known if len(known) < MOST_FAULTS else None, shrink)
+        yield from batch.finished
+        if batch.target is not None:
+            known.add(batch.target)
+            if shrink and batch.smallest is not None:
+                yield batch.smallest, None
+        if len(seen) >= task.count or attempt > 2 * task.count:
+            break
+
+
+class _Batch:
+    """Draws a few cases at a time, up to the first disagreement that is not known yet.
+
+    Hypothesis would spend longer runs on variations of earlier examples; short ones draw afresh.
+    """
+
+    SIZE = 10
+
+    def __init__(
+        self, subject: Subject, task: Task, seen: set[str], judge: Judge | None = None
+    ) -> None:
+        self._subject, self._seen, self._count = subject, seen, task.count
+        self._strategy, usual = _plan(subject, task)
+        self._judge = judge or usual
+        self._since = perf_counter()
+
+    def draw(self, seed: int, known: set[tuple[str, str]] | None, shrink: bool) -> None:
+        """Sets `finished`, `target` (kind and quantity of a new disagreement) and `smallest`.
+
+        known    disagreements to pass by; None passes by all
+        """
+        import hypothesis
+        from hypothesis import HealthCheck, Phase, settings
+        from hypothesis.errors import Flaky
+
+        self.finished: list[tuple[Judgement, About]] = []
+        self.target: tuple[str, str] | None = None
+        self.smallest: Judgement | None = None
+        self._known = known
+        self._crash: Exception | None = None
+        chosen = settings(
+            max_examples=self.SIZE,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+            print_blob=False,
+        )
+        body = hypothesis.given(self._strategy)(self._one)  # type: ignore[no-untyped-call]
+        try:
+            with without_constants_of_the_code():
+                hypothesis.seed(seed)(chosen(body))()
+        except Disagreement:
+            pass
+        except Flaky:
+            if not self._fleeting():
+                raise
+        if self._crash is not None:
+            raise self._crash
+
+    def _one(self, case: Any) -> None:
+        if self._crash is not None:
+            return
+        if self.target is None:
+            if case.digest in self._seen or len(self._seen) >= self._count:
+                return
+            self._seen.add(case.digest)
+        clock = Clock()
+        clock.seconds["draw"] = perf_counter() - self._since
+        try:
+            judgement = self._judge(self._subject, case, clock)
+        except Exception as error:  # noqa: BLE001  (Hypothesis would hide it: it would try again)
+            error.add_note(f"while judging {case}")
+            self._crash = error
+            return
+        if self.target is None:
+            verdict = verdict_of(self._subject, judgement)
+            self.finished.append((judgement, About(clock, verdict)))
+        culprit = undeclared(self._subject, judgement)
+        self._since = perf_counter()
+        if culprit is None or self._known is None:
+            return
+        key = (culprit.kind, culprit.quantity)
+        if self.target is None and key not in self._known:
+            self.target = key
+        if self.target == key:
+            self.smallest = judgement
+            raise Disagreement(f"{key[0]}: {key[1]}")
+
+    def _fleeting(self) -> bool:
+        """Whether a disagreement was found that was gone the next time; that becomes its cause."""
+        culprit = self.smallest.culprit if self.smallest is not None else None
+        if culprit is not None:
+            culprit.cause = FLEETING
+        return culprit is not None
+
+
+def _plan(subject: Subject, task: Task) -> tuple[Any, Judge]:
+    """The strategy that draws a task's cases and the function that judges them."""
+    if task.source == "optimizer":
+        kind = next(k for k in subject.optimizers if k.__name__ == task.target)
+        return step_cases(subject.optimizers[kind]), judge_steps
+    rule = subject.rules[subject.layers[task.target]]
+    return cases(rule, mild=task.source == "network"), judge
+
+
+def drawn(subject: Subject, kind: type, count: int, seed: int = 0) -> list[Any]:
+    """`count` cases of a layer, network type or optimiser, as a run with this seed draws them.
+
+    Those on which it is wrong already are left out.
+    """
+    return [
+        judgement.drawn or judgement.case
+        for judgement, _ in judged(subject, task_of(subject, kind, count, seed), shrink=False)
+        if not flagged(subject, judgement)
+    ]
+
+
+def task_of(subject: Subject, kind: type, count: int, seed: int) -> Task:
+    """The task that draws cases of a layer, a network or an optimiser."""
+    source = "network" if kind is subject.net else "layer"
+    return Task("optimizer" if kind in subject.optimizers else source, kind.__name__, count, seed)

@@ -1,0 +1,104 @@
+"""How small an error the judge still sees in a layer: one wrong entry of one gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import numpy as np
+
+from gradproof.campaign.search import judged
+from gradproof.campaign.task import Task
+from gradproof.cases.case import Case, smooth_names
+from gradproof.judge.compare import measure
+from gradproof.judge.verdict import Finding, Judgement
+from gradproof.oracle.layer import Oracle
+from gradproof.rounding.bound import Comparison
+from gradproof.subject.subject import Subject
+
+FIRST, LAST = 3, 17
+"""Relative errors from 1e-3 down; below 1e-17 no double changes."""
+DRAWS = 8
+"""Cases drawn for each one wanted: half have the other dtype, and in some nothing could fail."""
+Planted: TypeAlias = tuple[Case, Finding]
+
+
+def sensitivity(subject: Subject, kind: type, cases: int, seed: int = 0) -> dict[str, float]:
+    """The smallest relative error, as a power of ten, that half of the cases show; by dtype.
+
+    The error is in a random entry, not zero, of a random gradient. A dtype for which no case says
+    anything, or in which even 1e-3 escapes, is left out.
+    """
+    caught: dict[str, list[list[bool]]] = {"float64": [], "float32": []}
+    for i, (case, finding) in enumerate(_plantable(subject, kind, cases, seed)):
+        if len(caught[case.dtype]) < cases:
+            generator = np.random.default_rng([seed, i])
+            caught[case.dtype].append(_caught(subject, case, finding, generator))
+        if all(len(c) == cases for c in caught.values()):
+            break
+    found = {}
+    for dtype, seen in caught.items():
+        shares = np.mean(seen, axis=0) if seen else np.zeros(0)
+        decades = [k for k, share in enumerate(shares, FIRST) if share >= 0.5]
+        if decades:
+            found[dtype] = float(f"1e-{decades[-1]}")
+    return found
+
+
+def _plantable(subject: Subject, kind: type, cases: int, seed: int) -> Iterator[Planted]:
+    """Drawn cases, each with one of its gradients that agree and could have failed."""
+    task = Task("layer", kind.__name__, DRAWS * cases, seed)
+    for i, (judgement, _) in enumerate(judged(subject, task, shrink=False)):
+        finding = plantable(judgement, np.random.default_rng([seed, i]))
+        if finding is not None:
+            yield judgement.case, finding
+
+
+def plantable(judgement: Judgement, generator: np.random.Generator) -> Finding | None:
+    """One of a case's gradients that agree and could have failed; None if it has none."""
+    names = smooth_names(judgement.case)
+    able = [f for f in judgement.findings if f.quantity in names and _could_fail(f)]
+    if not able or judgement.verdict != "agree":
+        return None
+    return able[generator.integers(len(able))]
+
+
+def plant(
+    right: Comparison, error: float, generator: np.random.Generator
+) -> tuple[Comparison, int]:
+    """The comparison with a relative error in a random entry that is not zero, and its index."""
+    entry = int(generator.choice(np.flatnonzero(right.reference)))
+    manual = np.array(right.manual)
+    manual.flat[entry] *= 1 + error
+    return Comparison(manual, right.reference, right.scale), entry
+
+
+def _could_fail(f: Finding) -> bool:
+    c = f.comparison
+    return f.verdict == "agree" and c is not None and bool(np.isfinite(c.reference).all())
+
+
+def _caught(
+    subject: Subject, case: Case, finding: Finding, generator: np.random.Generator
+) -> list[bool]:
+    """Whether each error, from the largest down, lies over its bound.
+
+    The bound is measured once, against the largest error; a smaller one would not have taken
+    more samples of the noise.
+    """
+    right = finding.comparison
+    assert right is not None
+    errors = 10.0 ** -np.arange(FIRST, LAST + 1)
+    comparison, entry = plant(right, errors[0], generator)
+    exact = right.manual.flat[entry]
+    wrong = (exact * (1 + errors)).astype(exact.dtype)
+    oracle = Oracle(
+        lambda *tensors: subject.twin(case.layer, *tensors), list(case.arrays.values()), case.smooth
+    )
+    oracle.set_dy(case.dy)
+    oracle.gradients()
+    measure({finding.quantity: comparison}, oracle, smooth_names(case))
+    if comparison.exact:
+        return [False] * len(errors)
+    reference, bound = right.reference.flat[entry], comparison.bound.flat[entry]
+    return [bool(abs(w - reference) > bound) for w in wrong]

@@ -1,0 +1,44 @@
+"""A share of a run, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Task:
+    """A share of a run. Its rows depend on nothing but its fields.
+
+    source   layer | network | optimizer | trajectory | sensitivity
+    target   the layer's or optimiser's name; the trajectory's number
+    count    cases to draw
+    """
+
+    source: str
+    target: str
+    count: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}-{self.target}-{self.seed}"
+
+
+@dataclass
+class Done:
+    """What came of a task.
+
+    worst      greatest share of its bound that an error took up
+    witnesses  paths relative to the run's folder
+    span       when it began and ended, in seconds of a clock that all processes share
+    """
+
+    task: Task
+    examples: int = 0
+    arrays: int = 0
+    worst: float = 0.0
+    verdicts: dict[str, int] = field(default_factory=dict)
+    witnesses: list[str] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+    span: tuple[float, float] = (0.0, 0.0)

@@ -1,0 +1,1 @@
+"""What is drawn: a case, its values and hazards, its file."""

@@ -1,0 +1,114 @@
+"""A case: one layer or network on given arrays, with everything that was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+from gradproof.arrays import Array, in_double, largest
+from gradproof.cases.values import (
+    draw_dy,
+    lay_out,
+)
+from gradproof.errors import InputError
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer on given arrays, with everything that was drawn.
+
+    layer     the layer, or a network
+    arrays    by argument name, in `forward`'s order; an absent argument is None
+    kinds     the kind of each argument
+    dtype     of every array that is not an index
+    layout    how the arrays lie in memory when manual receives them
+    hazards   how the values were drawn: of the inputs, of the parameters, of dy
+    seed      from which the arrays were filled
+    dy        the cotangent of each output, None where one has none; drawn when first needed
+    """
+
+    layer: Any
+    arrays: Mapping[str, Array | None]
+    kinds: Mapping[str, str]
+    dtype: str
+    layout: str = "C"
+    hazards: tuple[str, ...] = ()
+    seed: int = 0
+    dy: tuple[Array | None, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return type(self.layer).__name__
+
+    @cached_property
+    def smooth(self) -> tuple[bool, ...]:
+        """Whether each argument has a gradient."""
+        return tuple(
+            self.arrays[name] is not None and kind in ("real", "param")
+            for name, kind in self.kinds.items()
+        )
+
+    @cached_property
+    def scale(self) -> float:
+        """The largest input times the largest cotangent, each at least 1."""
+        given = [a for a in self.arrays.values() if a is not None]
+        return largest(given) * largest([d for d in self.dy if d is not None])
+
+    @cached_property
+    def digest(self) -> str:
+        """A short name that two cases share only if they are the same."""
+        shapes = [(n, None if a is None else a.shape) for n, a in self.arrays.items()]
+        text = repr((self.layer, shapes, self.dtype, self.layout, self.hazards, self.seed))
+        return blake2b(text.encode(), digest_size=6).hexdigest()
+
+    def with_dy(self, outputs: Sequence[Array]) -> Case:
+        """The case with a drawn cotangent for each floating output; itself if it has them."""
+        if self.dy:
+            return self
+        return replace(self, dy=draw_dy(outputs, self.hazards[-1], self.seed))
+
+
+def smooth_names(case: Case) -> list[str]:
+    """The arguments that have a gradient, in order."""
+    return [name for name, s in zip(case.arrays, case.smooth, strict=True) if s]
+
+
+def wide(case: Case) -> Case:
+    """The case with all its numbers in float64."""
+    arrays = {name: in_double(a) for name, a in case.arrays.items()}
+    return replace(case, arrays=arrays, dtype="float64", dy=tuple(map(in_double, case.dy)))
+
+
+def arguments(layer: Any, given: Sequence[str]) -> dict[str, str]:
+    """Name and kind of each argument of `layer.forward`, up to the last of the given ones.
+
+    Raises    ValueError when `forward` takes no argument of a given name
+              InputError for one that is named as outputs are
+    """
+    outputs = [name for name in given if name[0] == "y" and name[1:].isdigit() | (name == "y")]
+    if outputs:
+        raise InputError(
+            f"{type(layer).__name__}.forward has an argument named {outputs[0]!r}, as outputs are "
+            "called here (y, y1, y2, …); give it another name"
+        )
+    for count in range(len(given), len(given) + 16):
+        try:
+            kinds: dict[str, str] = layer.argument_kinds(count)
+        except TypeError:
+            continue
+        if set(given) <= set(kinds):
+            return kinds
+    raise ValueError(f"{type(layer).__name__}.forward does not take {', '.join(given)}")
+
+
+def received(case: Case) -> list[Array | None]:
+    """The arrays as manual receives them: in the case's layout, read-only."""
+    return [None if a is None else lay_out(a, case.layout) for a in case.arrays.values()]
+
+
+def received_dy(case: Case) -> tuple[Array | None, ...]:
+    """The cotangents as manual receives them: one that repeats a row stays as it is."""
+    return tuple(d if d is None or 0 in d.strides else lay_out(d, case.layout) for d in case.dy)

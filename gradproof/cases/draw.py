@@ -1,0 +1,56 @@
+"""Drawing a case: a valid layer from its strategy, and everything else by the harness."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from gradproof.arrays import Array
+from gradproof.cases.case import Case, arguments
+from gradproof.cases.values import ANY, LAYOUTS, MILD, MILD_PARAMETERS, fill
+from gradproof.subject.entries import CaseRule, Draw, Shape, Spec
+
+
+def make_case(spec: Spec, dtype: str, hazards: tuple[str, ...], layout: str, seed: int) -> Case:
+    """Fill a spec's arrays from one seed."""
+    kinds = arguments(spec.layer, list(spec.entries))
+    arrays: dict[str, Array | None] = {}
+    for i, (name, kind) in enumerate(kinds.items()):
+        entry = spec.entries.get(name)
+        hazard = hazards[1] if kind == "param" else hazards[0]
+        generator = np.random.default_rng([seed, i])
+        arrays[name] = None if entry is None else fill(entry, hazard, generator, dtype)
+    return Case(spec.layer, arrays, kinds, dtype, layout, hazards, seed)
+
+
+_AXIS = st.sampled_from((2, 3, 4, 5, 2, 3, 4, 5, 6, 1))
+_ONE_IN_8 = st.integers(0, 7)
+_ONE_IN_40 = st.integers(0, 39)
+_DTYPES = st.sampled_from(["float64", "float32"])
+_ANY = st.sampled_from(ANY)
+_MILD = st.sampled_from(MILD)
+_MILD_PARAMETERS = st.sampled_from(MILD_PARAMETERS)
+_LAYOUTS = st.sampled_from(LAYOUTS)
+_DY_HAZARDS = st.sampled_from(["normal", "broadcast", "mixed-scales", "sparse", "tiny", "huge"])
+_SEEDS = st.integers(0, 2**32 - 1)
+
+
+def draw_shape(draw: Draw, rule: CaseRule) -> Shape:
+    """A first argument's shape: axes distinct or deliberately equal, now and then of length 0."""
+    rank: int = draw(st.integers(*rule.rank))
+    if rank and draw(_ONE_IN_8) == 0:
+        length: int = draw(st.integers(1, 4))
+        return (length,) * rank
+    axes: list[int] = [draw(_AXIS) for _ in range(rank)]
+    if rank and rule.empty and draw(_ONE_IN_40) == 39:
+        axes[draw(st.integers(0, rank - 1))] = 0
+    return tuple(axes)
+
+
+@st.composite
+def cases(draw: Draw, rule: CaseRule, *, mild: bool = False) -> Case:
+    """Any valid case of one layer; `mild` keeps magnitudes near one, for deep networks."""
+    spec = rule.rule(draw, draw_shape(draw, rule))
+    inputs, parameters = (_MILD, _MILD_PARAMETERS) if mild else (_ANY, _ANY)
+    hazards = (draw(inputs), draw(parameters), draw(_DY_HAZARDS))
+    return make_case(spec, draw(_DTYPES), hazards, draw(_LAYOUTS), draw(_SEEDS))

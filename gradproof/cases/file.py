@@ -1,0 +1,175 @@
+"""Cases on disk: one npz file with a JSON description and the arrays, bit for bit; never pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradproof.arrays import Array
+from gradproof.cases.case import Case, arguments
+from gradproof.errors import InputError
+from gradproof.storage.atomic import whole
+
+FORMAT = 1
+"""Version of the file format."""
+
+
+def encode(value: Any) -> Any:
+    """A layer, network or option as JSON: dataclasses as {"type": name, field: value, …}."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {
+            f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init
+        }
+        return {"type": type(value).__name__, **fields}
+    if isinstance(value, (tuple, list)):
+        return [encode(v) for v in value]
+    if isinstance(value, (np.integer, np.floating, np.bool_)):
+        return value.item()
+    return value
+
+
+def decode(value: Any, types: Mapping[str, type]) -> Any:
+    """The inverse of `encode`; lists become tuples.
+
+    Raises    InputError for an unknown type or options that it refuses
+    """
+    if isinstance(value, list):
+        return tuple(decode(v, types) for v in value)
+    if not isinstance(value, dict):
+        return value
+    name = value.get("type")
+    if not isinstance(name, str) or name not in types:
+        raise InputError(f"{name!r} is no layer of this subject; it has {_some(types)}")
+    fields = {k: decode(v, types) for k, v in value.items() if k != "type"}
+    try:
+        return types[name](**fields)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{name} cannot be made: {error}") from error
+
+
+def save_case(path: Path, case: Case) -> None:
+    """Write the case, whole or not at all."""
+    arrays = {f"arg:{n}": a for n, a in case.arrays.items() if a is not None}
+    arrays |= {f"dy:{i}": d for i, d in enumerate(case.dy) if d is not None}
+    about = {
+        "format": FORMAT,
+        "layer": encode(case.layer),
+        "arguments": [n for n, a in case.arrays.items() if a is not None],
+        "outputs": len(case.dy),
+        "dtype": case.dtype,
+        "layout": case.layout,
+        "hazards": case.hazards,
+        "seed": case.seed,
+        "nan": any(d.dtype.kind == "f" and bool(np.isnan(d).any()) for d in arrays.values()),
+    }
+    write(path, about, arrays)
+
+
+def write(path: Path, about: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+    """Write a description and its arrays, whole or not at all."""
+    with whole(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, case=np.array(json.dumps(about)), **arrays)
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The description in a case file, and its arrays.
+
+    Raises    InputError for a file that is missing, truncated or of another version
+    """
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            content = {name: file[name] for name in file.files}
+        about = json.loads(str(content.pop("case")))
+        version = about["format"]
+    except FileNotFoundError as error:
+        raise InputError(f"there is no case file {path}") from error
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path} is not a whole case file ({_short(error)}); have gradproof verify write it "
+            "again"
+        ) from error
+    if version != FORMAT:
+        raise InputError(
+            f"{path} is of format {version}; this gradproof reads {FORMAT}: draw the case again"
+        )
+    return about, content
+
+
+def load_case(
+    path: Path, types: Mapping[str, type], refused: Callable[[Case], str] | None = None
+) -> Case:
+    """Read a case and check that it is whole.
+
+    types     the subject's layer types, and the other dataclasses in them, by name
+    refused   why the reference cannot take a case, or "": if it can, the layer should be able to
+
+    Raises    InputError as `read` does, and for arrays of a wrong shape or dtype, or with NaN that
+              was not there when the case was written (a drawn case has none, but a value inside a
+              network may overflow)
+    """
+    about, content = read(path)
+    try:
+        layer = decode(about["layer"], types)
+        given = {name: content[f"arg:{name}"] for name in about["arguments"]}
+        dy = tuple(content.get(f"dy:{i}") for i in range(about["outputs"]))
+        dtype, layout, seed = np.dtype(about["dtype"]).name, about["layout"], int(about["seed"])
+        hazards = tuple(map(str, about["hazards"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} lacks {error}; write it again with gradproof verify") from error
+    if not hasattr(layer, "forward"):
+        raise InputError(f"{path} holds a {type(layer).__name__}, which is no layer")
+    try:
+        kinds = arguments(layer, list(given))
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    arrays = {name: given.get(name) for name in kinds}
+    for name, array in arrays.items():
+        if array is not None:
+            _check(path, name, array, "int64" if kinds[name] == "index" else dtype, about)
+    for i, d in enumerate(dy):
+        if d is not None:
+            _check(path, f"dy {i}", d, dtype, about)
+    case = Case(layer, arrays, kinds, dtype, layout, hazards, seed, dy)
+    reason = None if refused is None else refused(case)
+    if reason != "":
+        _check_fit(path, case)
+    if reason:
+        raise InputError(f"{path}: the reference cannot take it: {reason}")
+    return case
+
+
+def _check(path: Path, name: str, array: Array, dtype: str, about: Mapping[str, Any]) -> None:
+    if array.dtype != dtype:
+        raise InputError(f"{path}: {name} has dtype {array.dtype}; it should be {dtype}")
+    if array.dtype.kind == "f" and not about.get("nan") and np.isnan(array).any():
+        raise InputError(f"{path}: {name} holds NaN; give it numbers")
+
+
+def _check_fit(path: Path, case: Case) -> None:
+    """Arrays that the layer cannot take are bad input, not a wrong gradient."""
+    try:
+        with np.errstate(all="ignore"):
+            y, _ = case.layer.forward(*case.arrays.values())
+    except Exception as error:
+        shapes = ", ".join(f"{n} {a.shape}" for n, a in case.arrays.items() if a is not None)
+        raise InputError(f"{path}: {case.kind} cannot take {shapes}: {_short(error)}") from error
+    outputs = y if isinstance(y, tuple) else (y,)
+    if case.dy and len(case.dy) != len(outputs):
+        raise InputError(f"{path} has dy for {len(case.dy)} outputs; there are {len(outputs)}")
+    for i, (d, out) in enumerate(zip(case.dy, outputs, strict=False)):
+        if d is not None and d.shape != out.shape:
+            raise InputError(f"{path}: dy {i} has shape {d.shape}; y has {out.shape}")
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+def _some(types: Mapping[str, type]) -> str:
+    return ", ".join(sorted(types))

@@ -1,0 +1,155 @@
+"""Filling arrays with values that expose mistakes: each hazard is one way to draw numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from gradproof.arrays import Array
+from gradproof.subject.entries import Entry, Shape
+
+Generator: TypeAlias = np.random.Generator
+
+
+def _grid(r: Generator, shape: Shape) -> Array:
+    """Half-integers: ties, exact zeros, and the kinks of most piecewise functions."""
+    return r.integers(-13, 14, shape) / 2
+
+
+def _few(r: Generator, shape: Shape) -> Array:
+    """Integers so small that nearly every row has a tie."""
+    return r.integers(-1, 2, shape).astype(float)
+
+
+def _rectified(r: Generator, shape: Shape) -> Array:
+    """Half of the entries exactly zero, as after a ReLU."""
+    return np.maximum(r.standard_normal(shape), 0.0)
+
+
+def _constant_rows(r: Generator, shape: Shape) -> Array:
+    """All entries of a row equal: no spread, every entry a tie."""
+    rows = r.standard_normal((*shape[:-1], 1)) if shape else r.standard_normal(())
+    return np.broadcast_to(rows, shape)
+
+
+def _saturated(r: Generator, shape: Shape) -> Array:
+    """Far into the tails of sigmoids and softmaxes."""
+    return 30.0 * r.standard_normal(shape)
+
+
+def _offset(r: Generator, shape: Shape) -> Array:
+    """A large mean with a small spread."""
+    return 1e3 + 1e-3 * r.standard_normal(shape)
+
+
+def _tiny(r: Generator, shape: Shape) -> Array:
+    return 1e-8 * r.standard_normal(shape)
+
+
+def _huge(r: Generator, shape: Shape) -> Array:
+    return 1e5 * r.standard_normal(shape)
+
+
+def _mixed_scales(r: Generator, shape: Shape) -> Array:
+    """Magnitudes from 1e-6 to 1e6 side by side: small entries that a norm would hide."""
+    return r.standard_normal(shape) * 10.0 ** r.integers(-6, 7, shape)
+
+
+HAZARDS: dict[str, Callable[[Generator, Shape], Array]] = {
+    "normal": lambda r, shape: r.standard_normal(shape),
+    "grid": _grid,
+    "few": _few,
+    "rectified": _rectified,
+    "constant-rows": _constant_rows,
+    "saturated": _saturated,
+    "offset": _offset,
+    "tiny": _tiny,
+    "huge": _huge,
+    "mixed-scales": _mixed_scales,
+}
+"""Ways to draw real numbers. Unit magnitudes come first, so that shrinking prefers them."""
+ANY = (*HAZARDS, "grid", "grid", "few")
+"""The hazards that a layer's own cases take: kinks and ties a little more often than the rest."""
+MILD = ("normal", "grid", "rectified", "few", "normal", "constant-rows", "normal", "saturated")
+MILD_PARAMETERS = ("normal", "few", "normal", "grid")
+"""What a deep network's inputs and parameters take without all of it overflowing or saturating."""
+
+
+def fill(entry: Entry, hazard: str, generator: Generator, dtype: str) -> Array:
+    """An array of the entry's shape and domain; integers are int64, all else is `dtype`.
+
+    Only "real" and "positive" entries follow the hazard in full; a "uniform" one takes its ends
+    and its middle where the hazard asks for ties.
+    """
+    r, shape = generator, entry.shape
+    if entry.domain == "index":
+        drawn = r.integers(int(entry.low), int(entry.high), shape)
+        if entry.also is not None:
+            drawn = np.where(r.random(shape) < 0.3, entry.also, drawn)
+        return np.asarray(drawn, dtype=np.int64)
+    if entry.domain == "choice":
+        numbers = r.choice(np.asarray(entry.values), shape)
+    elif entry.domain == "uniform":
+        numbers = r.uniform(entry.low, entry.high, shape)
+        if hazard in ("grid", "few", "rectified"):
+            ends = np.asarray([entry.low, entry.high, (entry.low + entry.high) / 2])
+            numbers = np.where(r.random(shape) < 0.5, r.choice(ends, shape), numbers)
+    elif entry.domain == "positive":
+        spread = {"tiny": -8.0, "huge": 5.0, "offset": 3.0}.get(hazard, 0.0)
+        numbers = 10.0**spread * np.exp(r.standard_normal(shape))
+    elif entry.domain == "real":
+        numbers = HAZARDS[hazard](r, shape)
+    else:
+        raise ValueError(f"unknown domain {entry.domain!r}")
+    return np.array(numbers, dtype=dtype)
+
+
+LAYOUTS = ("C", "F", "strided", "reversed")
+"""How an array lies in memory."""
+
+
+def lay_out(array: Array, layout: str) -> Array:
+    """The same values, read-only, at another place in memory in the given layout."""
+    if array.ndim == 0 or array.size == 0:
+        laid = array.copy()
+    elif layout == "F":
+        laid = np.array(array, order="F")
+    elif layout == "strided":
+        wide = np.full((*array.shape[:-1], 2 * array.shape[-1]), 77, dtype=array.dtype)
+        laid = wide[..., ::2]
+        laid[...] = array
+    elif layout == "reversed":
+        laid = np.array(array[::-1], order="C")[::-1]
+    else:
+        laid = np.array(array, order="C")
+    laid.flags.writeable = False
+    return laid
+
+
+_DY = 1 << 20  # the generator stream of the cotangents, after any argument's
+
+
+def draw_dy(outputs: Sequence[Array], hazard: str, seed: int) -> tuple[Array | None, ...]:
+    """Sign-varied cotangents.
+
+    The hazard "broadcast" repeats one row without copying it, "sparse" has zeros in half of it.
+    """
+    drawn: list[Array | None] = []
+    for i, y in enumerate(outputs):
+        if y.dtype.kind not in "fc":
+            drawn.append(None)
+            continue
+        r = np.random.default_rng([seed, _DY + i])
+        if hazard == "broadcast" and y.ndim:
+            row = r.standard_normal(y.shape[-1:]).astype(y.dtype)
+            dy = np.broadcast_to(row, y.shape)
+        else:
+            name = "normal" if hazard in ("broadcast", "sparse") else hazard
+            dy = np.array(HAZARDS[name](r, y.shape), dtype=y.dtype)
+            if hazard == "sparse" and y.size > 1:
+                dy.flat[r.permutation(y.size)[: y.size // 2]] = 0
+        dy.flags.writeable = False
+        drawn.append(dy)
+    return tuple(drawn)

@@ -1,0 +1,1 @@
+"""The shrunk case: its message, its file, its replay, its stand-alone test."""

@@ -1,0 +1,207 @@
+"""What is printed when two sides disagree, in the order in which a reader asks."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradproof.arrays import Array, numbered
+from gradproof.cases.case import Case
+from gradproof.diagnosis.diagnose import diagnose
+from gradproof.judge.verdict import Finding, Judgement, beside
+from gradproof.judge.vote import Votes, votes
+from gradproof.subject.subject import Subject
+
+WIDTH = 110
+_INDENT = 19  # where a line's text begins, after its name
+_BY_HAND = 24  # numbers that one may reckon with by hand
+
+
+def explain(
+    finding: Finding,
+    siblings: Sequence[Finding],
+    votes: Votes,
+    cause: str,
+    command: str,
+    shrunk_from: str = "",
+) -> str:
+    """What disagrees, where, by how much, who says so, why, on which case, and how to see it again.
+
+    siblings     findings on the other arrays of the same layer, at the same depth
+    cause        the likely one, by `diagnose`
+    command      that replays the case
+    shrunk_from  what the case was before it was made smaller; "" if it was not
+    """
+    lines = _title(finding)
+    others = _others(finding, siblings)
+    if finding.comparison is not None:
+        lines += _numbers(finding)
+        lines += _line("votes", f"{_vote(finding, votes):<44}", f"→ {votes.verdict}")
+        lines += _line("likely cause", f"{cause:<44}", f"({others})" if others else "")
+    elif others:
+        lines += _line("other arrays", others)
+    shrunk = [f"   shrunk from {shrunk_from}"] if shrunk_from else []
+    lines += _line("case", *_items(finding.case), *shrunk)
+    lines += [f"{'':{_INDENT}}{step}" for step in steps(finding.case.layer)]
+    lines += _values(finding)
+    if command:
+        lines.append(f"  {'again':<17}{command}")
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def describe(case: Case) -> str:
+    """The layer with its options, dtype and the shapes of its arrays."""
+    return "  ".join(_items(case))
+
+
+def _items(case: Case) -> list[str]:
+    layer = repr(case.layer)
+    if hasattr(case.layer, "steps"):
+        layer = f"{case.kind} of {_count(len(case.layer.steps), 'step')}"
+    arrays = [f"{n} {a.shape}" for n, a in case.arrays.items() if a is not None]
+    layout = [] if case.layout == "C" else [f"{case.layout} in memory"]
+    return [layer, case.dtype, *arrays, *layout]
+
+
+def steps(layer: Any) -> list[str]:
+    """A network's program, a line for each step; nothing for a layer."""
+    found = []
+    for step in getattr(layer, "steps", ()):
+        inner = f"{type(step.layer).__name__}(…)" if hasattr(step.layer, "steps") else step.layer
+        found.append(f"{', '.join(step.outs)} = {inner!s}({', '.join(map(str, step.args))})")
+    return found
+
+
+def _title(finding: Finding) -> list[str]:
+    name = finding.kind + (f' "{finding.layer}"' if finding.layer else "")
+    array = f"the gradient of {finding.quantity}" if _is_gradient(finding) else finding.quantity
+    if finding.verdict == "error":
+        what = f"{name} fails" if finding.quantity == "backward" else f"{name} fails in {array}"
+    elif finding.verdict == "convention":
+        what = f"{name} makes another choice than PyTorch at a kink, in {array}"
+    elif hasattr(finding.case.layer, "steps") and finding.depth != "free":
+        what = f"The wiring of {name} disagrees with PyTorch in {array}"
+    else:
+        what = f"{name} disagrees with PyTorch in {array}"
+    if finding.comparison is None:
+        return textwrap.wrap(f"{what}: {finding.cause}", WIDTH, subsequent_indent="  ")
+    inside = finding.layer and hasattr(finding.case.layer, "forward")
+    depth = {
+        "chained": "(chained: every layer alone is right)",
+        "free": "(free: only a run on its own differs)",
+    }.get(finding.depth, "(isolated: fed PyTorch's own inputs)" if inside else "")
+    room = WIDTH - len(depth)
+    return [f"{what:<72}{depth}"] if len(what) < room - 1 else [what, f"  {depth}"]
+
+
+def _is_gradient(finding: Finding) -> bool:
+    """Not an output, and not a parameter after an optimiser's step."""
+    return finding.quantity in finding.case.arrays and hasattr(finding.case.layer, "forward")
+
+
+def _numbers(finding: Finding) -> list[str]:
+    f, size = finding.figures, int(np.prod(finding.shape))
+    to = np.dtype(finding.case.dtype).type
+    at = "" if f.worst_index == () else f"at {list(f.worst_index)}     "
+    lines = [f"  {at}manual {to(f.manual)!s}     {_theirs(finding)} {to(f.reference)!s}"]
+    over = (
+        f"{f.n_over} of {_count(size, 'entry', 'entries')} {'is' if f.n_over == 1 else 'are'} over"
+    )
+    if not np.isfinite([f.manual, f.reference]).all():
+        lines.append(f"  they are not both finite;  {over}")
+    else:
+        ratio = f"{_times(f.worst_ratio)} the rounding bound {f.bound:.2g}"
+        lines.append(f"  |difference| is {ratio};  {over}")
+    return lines
+
+
+def _values(finding: Finding) -> list[str]:
+    """All the numbers of a case, where they are so few that the gradient can be worked out."""
+    numbers, both = _given(finding), finding.comparison
+    if both is not None:
+        numbers |= {"manual": both.manual, _theirs(finding): both.reference}
+    if not numbers or sum(a.size for a in numbers.values()) > _BY_HAND:
+        return []
+    return _line("values", *(f"{n} {_written(a)}" for n, a in numbers.items()))
+
+
+def _given(finding: Finding) -> dict[str, Array]:
+    """The arrays of a layer and its cotangents; of an update, all that belongs to the parameter."""
+    case = finding.case
+    if hasattr(case.layer, "forward"):
+        given = {**case.arrays, **numbered("dy", case.dy)}
+        return {n: a for n, a in given.items() if a is not None}
+    owner = finding.quantity.partition(".")[0]
+    given = {n: a for n, a in {**case.arrays, **finding.before}.items() if a is not None}
+    return {n: np.asarray(a) for n, a in given.items() if n.partition(".")[0] == owner}
+
+
+def _written(array: Array) -> str:
+    """The array as a list, to six digits, or to all of them where six would make entries equal."""
+    exact = [float(str(v)) if array.dtype.kind == "f" else int(v) for v in array.ravel()]
+    short = [float(f"{v:.6g}") if isinstance(v, float) else v for v in exact]
+    shown = short if len({*short}) == len({*exact}) else exact
+    return str(np.array(shown, dtype=object).reshape(array.shape).tolist())
+
+
+def _theirs(finding: Finding) -> str:
+    return "autograd" if _is_gradient(finding) else "torch"
+
+
+def _vote(finding: Finding, votes: Votes) -> str:
+    said = votes.agreement
+    if votes.index != finding.figures.worst_index:
+        said += f", at {list(votes.index)}"
+    return said
+
+
+def _others(finding: Finding, siblings: Sequence[Finding]) -> str:
+    """Which other arrays of the layer are fine: that tells which term is wrong."""
+    rest = {f.quantity: f for f in siblings if f.quantity != finding.quantity}.values()
+    fine = [f"{f.quantity} {_times(f.figures.worst_ratio)}" for f in rest if f.verdict == "agree"]
+    wrong = [f.quantity for f in rest if f.failed]
+    said = []
+    if fine:
+        of = "of its bound is" if len(fine) == 1 else "of their bounds are"
+        said.append(f"{', '.join(fine)} {of} fine")
+    if wrong:
+        said.append(f"{', '.join(wrong)} wrong as well")
+    return "; ".join(said)
+
+
+def _times(ratio: float) -> str:
+    if not np.isfinite(ratio):
+        return "∞"
+    return f"{ratio:.2f}×" if ratio < 10 else f"{ratio:.3g}×"
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def _line(name: str, *items: str) -> list[str]:
+    """A named line of items two blanks apart; what does not fit goes on below the first item."""
+    lines = [f"  {name:<{_INDENT - 4}}"]
+    for item in filter(None, items):
+        if len(lines[-1].rstrip()) > _INDENT and len(lines[-1]) + 2 + len(item.rstrip()) > WIDTH:
+            lines.append(" " * (_INDENT - 2))
+        blank = len(lines[-1])
+        wrapped = textwrap.wrap(item, WIDTH - _INDENT, break_long_words=False) or [""]
+        head = item if len(wrapped) == 1 else wrapped[0]
+        lines[-1] += " " * max(2, _INDENT - blank) + head
+        lines += [" " * _INDENT + more for more in wrapped[1:]]
+    return lines
+
+
+def explain_culprit(
+    subject: Subject, judgement: Judgement, command: str, shrunk_from: str = ""
+) -> str:
+    """The whole message on a judgement's first fault."""
+    finding = judgement.culprit
+    assert finding is not None
+    siblings = beside(judgement, finding)
+    cause = diagnose(subject, finding, siblings)
+    return explain(finding, siblings, votes(subject, finding), cause, command, shrunk_from)

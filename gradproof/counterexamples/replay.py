@@ -1,0 +1,53 @@
+"""Judging a saved case again."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from gradproof.cases.case import Case
+from gradproof.cases.file import load_case
+from gradproof.cases.optimizer_case import load_steps
+from gradproof.counterexamples.message import describe, explain_culprit
+from gradproof.judge.clock import Clock
+from gradproof.judge.network import judge
+from gradproof.judge.optimizer import judge_steps
+from gradproof.judge.verdict import Judgement
+from gradproof.oracle.layer import Oracle
+from gradproof.subject.subject import Subject
+
+
+def replay(subject: Subject, path: Path) -> tuple[Judgement, str]:
+    """Judge the case in a file; the text is one line, or the explanation of what disagrees.
+
+    Raises    InputError when the file holds no case of this subject
+    """
+    steps = load_steps(path, subject.types)
+    if steps is not None:
+        judgement = judge_steps(subject, steps, Clock())
+    else:
+        case = load_case(path, subject.types, lambda case: _refused(subject, case))
+        judgement = judge(subject, case, Clock())
+    if judgement.culprit is not None:
+        return judgement, explain_culprit(subject, judgement, f"gradproof replay {path}")
+    worst = max((f.figures.worst_ratio for f in judgement.findings if f.measured), default=0.0)
+    count, crossed = len(judgement.findings), sum(f.across for f in judgement.findings)
+    across = f" (but for {crossed} across a kink)" if crossed else ""
+    said = f"agrees with PyTorch: {count} arrays, at most {worst:.2f}× of their rounding bounds"
+    said += across
+    if judgement.verdict != "agree":
+        said = f"is {judgement.verdict}: nothing in it could have failed"
+    return judgement, f"{describe(judgement.case)}  {said}\n"
+
+
+def _refused(subject: Subject, case: Case) -> str:
+    """Why the reference cannot take a case, in one line; "" if it can."""
+    function = partial(subject.twin, case.layer)
+    try:
+        y = Oracle(function, list(case.arrays.values()), case.smooth).y
+    except Exception as error:  # noqa: BLE001  (whatever it raises, the arrays do not fit)
+        return " ".join(f"{type(error).__name__}: {error}".split())
+    fits = len(y) == len(case.dy) and all(
+        d is None or d.shape == out.shape for d, out in zip(case.dy, y, strict=True)
+    )
+    return "" if fits else "dy does not have the shapes of y"

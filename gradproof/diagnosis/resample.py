@@ -1,0 +1,242 @@
+"""Asking again: the same layer on other numbers, since one number can be explained by anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gradproof.arrays import Array, in_double
+from gradproof.cases.case import Case, received
+from gradproof.cases.optimizer_case import apart
+from gradproof.judge.clock import Clock
+from gradproof.judge.layer import judge_layer
+from gradproof.judge.optimizer import judge_step
+from gradproof.judge.verdict import Finding
+from gradproof.oracle.optimizer import ReferenceStep, as_arrays
+from gradproof.subject import passes
+from gradproof.subject.passes import Ran
+from gradproof.subject.subject import Subject
+
+Move: TypeAlias = Callable[[Array | None, np.random.Generator], Any]
+TIMES = 6
+"""Other cases that are tried, of each sort."""
+VARIED = 2
+"""Other values of the options that are tried."""
+
+
+def again(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array in other cases that disagree as well, with its siblings.
+
+    They have other cotangents, and inputs of the same signs, zeros and domain. Nothing for a
+    network: there it is the program that matters.
+    """
+    for found in _cases(subject, finding, _moved):
+        same = _same_array(finding, found)
+        if same is not None and same.failed:
+            yield same, [f for f in found if f is not same]
+
+
+def right_apart(subject: Subject, finding: Finding) -> bool:
+    """Whether the array is right as soon as the inputs are moved off every kink and tie."""
+    found = [_same_array(finding, case) for case in _cases(subject, finding, _off)]
+    return any(found) and not any(f is not None and f.failed for f in found)
+
+
+def wrong_beside(subject: Subject, finding: Finding) -> bool:
+    """Whether the array is wrong beside the kink or tie as well."""
+    found = [_same_array(finding, case) for case in _cases(subject, finding, _barely)]
+    return any(found) and all(f is None or f.failed for f in found)
+
+
+def elsewhere(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array, right or wrong, where numbers are of other sizes and signs."""
+    for found in (*_cases(subject, finding, _sized), *_cases(subject, finding, _turned)):
+        same = _same_array(finding, found)
+        if same is not None and _finite(same):
+            yield same, [f for f in found if f is not same]
+
+
+def later(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array in an optimiser's next step; nothing for a layer."""
+    for found in _cases(subject, finding, _turned, ahead=True) if finding.before else ():
+        yield from _wrong(finding, found)
+
+
+def varied(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array with other values of all options that are fractions."""
+    for seed in range(VARIED):
+        r = np.random.default_rng([finding.case.seed, seed])
+        yield from _wrong(finding, _tried(partial(_with_options, subject, finding, r)))
+
+
+def _with_options(subject: Subject, finding: Finding, r: Any) -> Sequence[Finding]:
+    layer = replace(finding.case.layer, **dict(_nearby(finding.case.layer, r)))
+    return _judged(subject, replace(finding, case=replace(finding.case, layer=layer)), r, _moved)
+
+
+def _tried(judging: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
+    """What comes of it; nothing where the case cannot be judged."""
+    try:
+        return judging()
+    except Exception:  # noqa: BLE001  (whatever a layer says of what it does not take)
+        return []
+
+
+def _wrong(
+    finding: Finding, found: Sequence[Finding]
+) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array in another case, if it disagrees there too."""
+    same = _same_array(finding, found)
+    if same is not None and same.failed and _finite(same):
+        yield same, [f for f in found if f is not same]
+
+
+def _nearby(layer: Any, r: np.random.Generator) -> Iterator[tuple[str, Any]]:
+    """Options with fractions, each of them less by a share of its own."""
+    for field in fields(layer) if is_dataclass(layer) else ():
+        value = getattr(layer, field.name)
+        if isinstance(value, float) and field.init:
+            yield field.name, value * r.uniform(0.8, 0.98)
+        elif isinstance(value, tuple) and any(isinstance(v, float) for v in value):
+            yield field.name, tuple(v * r.uniform(0.8, 0.98) for v in value)
+
+
+def larger(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+    """The finding on the same array where axes are longer and it disagrees as well.
+
+    Nothing for an optimiser, which updates each entry by itself.
+    """
+    case = finding.case
+    if not hasattr(case.layer, "forward") or hasattr(case.layer, "steps"):
+        return
+    for seed, longer in enumerate(_longer(case.arrays)):
+        r = np.random.default_rng([case.seed, seed])
+        arrays = {n: _grown(a, longer, r) for n, a in case.arrays.items()}
+        grown = replace(case, arrays=arrays, dtype="float64", hazards=("normal",) * 3, dy=())
+        yield from _wrong(finding, _tried(partial(_findings, subject, grown)))
+
+
+def _findings(subject: Subject, case: Case) -> Sequence[Finding]:
+    ran(case)
+    return judge_layer(subject, case, Clock()).findings
+
+
+def ran(case: Case) -> Ran:
+    """What the hand-written forward makes of the case's arrays.
+
+    It is asked before the twin about whatever is made up: some of torch's kernels do not survive
+    arrays that do not fit.
+
+    Raises    Misconduct when it fails
+    """
+    with np.errstate(all="ignore"):
+        return passes.forward(case.layer, received(case))
+
+
+def _longer(arrays: Mapping[str, Array | None]) -> Iterator[Mapping[int, int]]:
+    """Other lengths for all axes, or for those of one length alone; equal ones stay equal."""
+    lengths = sorted({n for a in arrays.values() if a is not None for n in a.shape if n})
+    if lengths:
+        yield {n: n + 2 for n in lengths}
+        yield from ({n: n + 2 + k} for n in lengths for k in range(2))
+
+
+def _grown(a: Array | None, longer: Mapping[int, int], r: np.random.Generator) -> Any:
+    """An array of the same sort of numbers with other lengths."""
+    if a is None or not a.size:
+        return a
+    drawn = r.choice(a.ravel(), tuple(longer.get(n, n) for n in a.shape))
+    return _moved(drawn, r) if a.dtype.kind == "f" else np.asarray(drawn, dtype=a.dtype)
+
+
+def _finite(finding: Finding) -> bool:
+    c = finding.comparison
+    return c is not None and bool(np.isfinite(c.manual).all() and np.isfinite(c.reference).all())
+
+
+def _same_array(finding: Finding, found: Sequence[Finding]) -> Finding | None:
+    same = (f for f in found if f.quantity == finding.quantity and f.comparison is not None)
+    return next(same, None)
+
+
+def _cases(
+    subject: Subject, finding: Finding, move: Move, ahead: bool = False
+) -> Iterator[Sequence[Finding]]:
+    """The findings on moved numbers; ahead: after one more step of an optimiser."""
+    if hasattr(finding.case.layer, "steps"):
+        return
+    for seed in range(TIMES):
+        r = np.random.default_rng([finding.case.seed, seed])
+        try:
+            yield _judged(subject, finding, r, move, ahead)
+        except Exception:  # noqa: BLE001, S112  (whatever is said of what is out of a domain)
+            continue
+
+
+def _judged(
+    subject: Subject, finding: Finding, r: np.random.Generator, move: Move, ahead: bool = False
+) -> Sequence[Finding]:
+    case = replace(finding.case, dtype="float64")
+    moves = ("real", "param")
+    arrays = {
+        n: move(a, r) if case.kinds[n] in moves else in_double(a) for n, a in case.arrays.items()
+    }
+    if hasattr(case.layer, "forward"):
+        dy = tuple(None if d is None else np.asarray(r.standard_normal(d.shape)) for d in case.dy)
+        return judge_layer(subject, replace(case, arrays=arrays, dy=dy), Clock()).findings
+    before = {
+        n: a if _counts(n, a) else (move if n.endswith(".grad") else _moved)(a, r)
+        for n, a in finding.before.items()
+    }
+    grads, state = apart(before)
+    if ahead:
+        arrays, state = as_arrays(ReferenceStep(subject, case.layer, arrays, grads, state)())
+        grads = {n: _turned(g, r) for n, g in grads.items()}
+    here = replace(case, arrays=arrays)
+    return judge_step(subject, finding.layer, here, grads, state, Clock())[0]
+
+
+def _counts(name: str, a: Array) -> bool:
+    """An optimiser's counters are single numbers in single precision."""
+    return not name.endswith(".grad") and a.ndim == 0 and a.dtype == np.float32
+
+
+def _moved(a: Array | None, r: np.random.Generator) -> Any:
+    """Nearer to 0, by another share for each entry."""
+    return None if a is None else np.asarray(in_double(a) * r.uniform(0.5, 1, a.shape))
+
+
+def _sized(a: Array | None, r: np.random.Generator) -> Any:
+    """Of other sizes, each entry for itself: up to four times the largest, or 2."""
+    if a is None:
+        return None
+    size = np.abs(a).max(initial=0.0) if a.any() else 0.5
+    return np.asarray(np.where(a < 0, -1, 1) * min(size, 16.0) * r.uniform(0.2, 4, a.shape))
+
+
+def _turned(a: Array | None, r: np.random.Generator) -> Any:
+    """As `_sized`, most of the other sign."""
+    return (
+        None if a is None else np.asarray(_sized(a, r) * np.where(r.random(a.shape) < 0.9, -1, 1))
+    )
+
+
+def _off(a: Array | None, r: np.random.Generator) -> Any:
+    """Up by another share of the largest for each entry, and all of them nearer to 0."""
+    return _raised(a, r, 0.98, 0.01)
+
+
+def _barely(a: Array | None, r: np.random.Generator) -> Any:
+    """Up by another tiny share of the largest for each entry."""
+    return _raised(a, r, 1.0, 1e-10)
+
+
+def _raised(a: Array | None, r: np.random.Generator, kept: float, share: float) -> Any:
+    if a is None:
+        return None
+    size = np.abs(a).max(initial=0.0) or 1.0
+    return np.asarray(kept * in_double(a) + share * size * r.uniform(0.2, 1, a.shape))

@@ -1,0 +1,191 @@
+"""Which term of a gradient's formula is wrong, and which one stands in its place.
+
+Terms are products of the cotangent and simple functions of the case's arrays, and sums of such
+products along an axis. They are compared over several cases, so that none fits by chance.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from gradproof.arrays import Array
+from gradproof.diagnosis.evidence import Evidence, joined, stretches
+
+Terms: TypeAlias = Callable[[Evidence], Iterator[tuple[str, Array]]]
+MOST = 64
+"""Entries that are looked at; with so many equations no two terms are alike by chance."""
+LARGEST = 4096
+"""Entries of all cases together beyond which the terms would take too much memory."""
+FEW = 6
+"""Wrong entries, all cases together, from which a formula is no chance."""
+FACTORS = 20
+"""So few factors are multiplied by threes, more by twos."""
+EXACT = 1e-9
+"""How far rounding carries what should be equal, relative to it."""
+
+
+def formula(e: Evidence) -> str:
+    """The term that is missing, has another factor, or stands for another one."""
+    if hasattr(e.case.layer, "steps") or e.quantity not in e.case.arrays or not e.cotangents:
+        return ""
+    groups = ((*e.exact, *e.elsewhere, *e.larger), (*e.exact, *e.larger))
+    for terms, cases in ((_sums, e.larger), *((_products, group) for group in groups)):
+        small = 0 < sum(case.manual.size for case in cases) <= LARGEST
+        said = _explained(terms, cases) if small else ""
+        if said:
+            return said
+    return ""
+
+
+def _explained(terms: Terms, cases: Sequence[Evidence]) -> str:
+    """The words for it, from the terms of these cases one after the other."""
+    known: dict[str, list[Array]] = {}
+    for case in cases:
+        for name, a in dict(terms(case)).items():
+            known.setdefault(name, []).append(np.broadcast_to(a, case.manual.shape).ravel())
+    over, manual, reference = (joined(cases, s) for s in ("over", "manual", "reference"))
+    chosen = np.argsort(~over, kind="stable")[:MOST]
+    if over[chosen].sum() < FEW:
+        return ""
+    whole = {n: np.concatenate(p) for n, p in known.items() if len(p) == len(cases)}
+    usable = {n: t[chosen] for n, t in whole.items() if t.size == over.size}
+    usable = {n: t for n, t in usable.items() if np.isfinite(t).all() and t.any()}
+    return _told(usable, manual[chosen], reference[chosen])
+
+
+def _told(terms: dict[str, Array], manual: Array, reference: Array) -> str:
+    """The simplest reading: of one term for another, of a term too many or too few, of a part."""
+    if not terms or _is_nothing(reference, manual):
+        return ""  # anything is too much
+    names, table = list(terms), np.stack(list(terms.values()))
+    found = list(_exchanges(table, manual, reference))
+    whole = (pair for pair, rest in found if _is_nothing(rest, reference))
+    part = (pair for pair, rest in found if _is_one_of(rest, table))
+    pair = next(whole, None)
+    said = "" if pair else _alone(terms, table, manual, reference)
+    pair = pair or next(part, None)
+    return said or (_in_words(names[pair[0]], names[pair[1]]) if pair else "")
+
+
+def _alone(terms: dict[str, Array], table: Array, manual: Array, reference: Array) -> str:
+    """A term that is missing, too many, or has the wrong sign."""
+    residual = manual - reference
+    for i in _fitting(table, residual):
+        name = list(terms)[i]
+        if _is_nothing(manual, reference) or _is_one_of(manual, table):
+            return f"a term proportional to {name} is missing"
+        if _is_one_of(reference, table):
+            return f"a term proportional to {name} too many"
+        if _is_one_of(reference + residual / 2, table):
+            return f"the sign of the term proportional to {name}"
+    return ""
+
+
+def _exchanges(
+    table: Array, manual: Array, reference: Array
+) -> Iterator[tuple[tuple[int, int], Array]]:
+    """((the wrong term, the one that it stands for), what else there is in the right gradient)"""
+    residual = manual - reference
+    for j, right in enumerate(table):
+        for i in _fitting(table - right, residual):
+            yield (int(i), j), reference - _weight(table[i] - right, residual) * right
+
+
+def _fitting(table: Array, target: Array) -> Array:
+    """The rows of which the target is a multiple."""
+    size = np.einsum("ij,ij->i", table, table)
+    with np.errstate(all="ignore"):
+        by = (table @ target) / size
+        error = np.abs(by[:, np.newaxis] * table - target).max(axis=1, initial=0.0)
+    return np.nonzero((size > 0) & (error <= EXACT * np.abs(target).max()))[0]
+
+
+def _weight(row: Array, target: Array) -> float:
+    return float(row @ target / (row @ row))
+
+
+def _is_one_of(a: Array, table: Array) -> bool:
+    return bool(a.any()) and _fitting(table, a).size > 0
+
+
+def _is_nothing(a: Array, beside: Array) -> bool:
+    return bool(np.abs(a).max() <= EXACT * np.abs(beside).max())
+
+
+def _in_words(wrong: str, right: str) -> str:
+    if "Σ" in right and "mean" in wrong:
+        return f"averaged: as if {wrong} stood for {right}"
+    if "Σ" in right and "Σ" not in wrong:
+        return f"a sum is missing: as if {wrong} stood for {right}"
+    return f"as if {wrong} stood for {right}"
+
+
+def _products(e: Evidence) -> Iterator[tuple[str, Array]]:
+    """The cotangent times up to three functions of the arrays."""
+    dy = [(n, d) for n, d in e.cotangents.items() if stretches(d, e.manual)]
+    factors = list(_functions(e))
+    most = 3 if len(factors) <= FACTORS else 2
+    for (name, d), n in itertools.product(dy, range(most + 1)):
+        for some in itertools.combinations_with_replacement(factors, n):
+            with np.errstate(all="ignore"):
+                made = np.prod([np.broadcast_to(a, e.manual.shape) for _, a in some], axis=0)
+            yield "·".join([*(f for f, _ in some), name]), made * d
+
+
+def _functions(e: Evidence) -> Iterator[tuple[str, Array]]:
+    given = {n: a for n, a in e.arrays.items() if stretches(a, e.manual)}
+    with np.errstate(all="ignore"):
+        for name, a in given.items():
+            yield name, a
+            yield f"(1 − {name})", 1 - a
+            yield f"exp {name}", np.exp(a)
+            yield f"σ({name})", 1 / (1 + np.exp(-a))
+            yield f"(1 − σ({name}))", 1 / (1 + np.exp(a))
+            yield f"tanh {name}", np.tanh(a)
+            yield f"(1 − tanh² {name})", 1 - np.tanh(a) ** 2
+        for (one, a), (other, b) in itertools.permutations(given.items(), 2):
+            yield f"({one} / {other})", a / b
+        for (one, a), (other, b) in itertools.combinations(given.items(), 2):
+            yield f"({one} − {other})", a - b
+            yield f"|{one} − {other}|", np.abs(a - b)
+            yield f"(1 − ({one} − {other})²)", 1 - (a - b) ** 2
+            yield f"(1 − ({other} / {one})²)", 1 - (b / a) ** 2
+
+
+def _sums(e: Evidence) -> Iterator[tuple[str, Array]]:
+    """Products of the cotangent, and arrays times the sum or mean of such along an axis."""
+    factors = {"": np.ones_like(e.manual)}
+    factors |= {n: a for n, a in e.arrays.items() if a.shape == e.manual.shape}
+    with np.errstate(all="ignore"):
+        if "y" in factors:
+            factors["exp y"] = np.exp(factors["y"])
+        for axis in range(e.manual.ndim):
+            shares = np.exp(e.arrays[e.quantity])
+            factors[f"softmax({e.quantity}, {axis})"] = shares / shares.sum(
+                axis=axis, keepdims=True
+            )
+    dy = {n: _fitted(d, e.manual) for n, d in e.cotangents.items()}
+    for (name, d), (one, a) in itertools.product(dy.items(), factors.items()):
+        if d is None:
+            continue
+        yield one or "1", a
+        for other, b in factors.items():
+            yield "·".join(filter(None, (one, other, name))), a * b * d
+            inner = "·".join(filter(None, (other, name)))
+            for axis in range(e.manual.ndim):
+                summed = (b * d).sum(axis=axis, keepdims=True)
+                start = f"{one}·" if one else ""
+                yield f"{start}Σ({inner}) along axis {axis}", a * summed
+                yield f"{start}mean({inner}) along axis {axis}", a * summed / b.shape[axis]
+
+
+def _fitted(dy: Array, onto: Array) -> Array | None:
+    """dy stretched to that shape, if need be with an axis more."""
+    for wide in (dy, *(np.expand_dims(dy, axis) for axis in range(dy.ndim + 1))):
+        if stretches(wide, onto):
+            return np.broadcast_to(wide, onto.shape)
+    return None

@@ -1,0 +1,96 @@
+"""What is wrong with the change that an optimiser makes to a parameter."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from gradproof.diagnosis.evidence import Evidence
+from gradproof.diagnosis.rules import missing_term
+
+_EXACT = 1e-4
+"""How far eps, beside a root, carries what would be constant, relative to it."""
+
+
+def update(e: Evidence) -> str:
+    """A factor of the change, and which options and count of steps it is made of."""
+    if not e.finding.before or e.quantity not in e.case.arrays:
+        return ""
+    change = _change(e)
+    ratio = missing_term.ratio(change, _EXACT)
+    if ratio is None:
+        said = missing_term.factor(_everywhere(change), _EXACT) or missing_term.factor(
+            change, _EXACT
+        )
+        for key in (n.removeprefix("new ") for n in e.arrays if n.startswith("new ")):
+            if said.startswith(f"as if {key} stood for new {key},"):
+                return f"wrong order: {key} as it is before its update, not after it"
+        return said and f"in the change, {said}"
+    if abs(ratio - 1) < 1e-3:
+        return ""
+    if ratio < 0:
+        return "the sign of the change" + ("" if _same(ratio, -1) else " and a factor")
+    made_of = _made_of(e, ratio)
+    return f"factor {ratio:.4g} of the change ({made_of or 'the same for all gradients'})"
+
+
+def _change(e: Evidence) -> Evidence:
+    """The same of what is added to the parameter."""
+    start = e.arrays["param"]
+    others = tuple(_change(other) for other in e.others)
+    return replace(e, manual=e.manual - start, reference=e.reference - start, others=others)
+
+
+def _everywhere(e: Evidence) -> Evidence:
+    """With the cases in which the numbers have other signs."""
+    return replace(e, others=(*e.others, *(_change(c) for c in e.elsewhere if c.over.any())))
+
+
+def _made_of(e: Evidence, ratio: float) -> str:
+    """The options that have this ratio, and whatever ratio it is in other cases."""
+    cases = [(dict(_numbers(e)), ratio), *_elsewhere(e)]
+    names = ["1", *cases[0][0]]
+    for one, other in itertools.permutations(names, 2):
+        if all(
+            one in n and other in n and _same(by * n[other], n[one])
+            for n, by in (({"1": 1.0, **numbers}, by) for numbers, by in cases)
+        ):
+            return f"{one} / {other}".removesuffix(" / 1")
+    return ""
+
+
+def _elsewhere(e: Evidence) -> Iterator[tuple[dict[str, float], float]]:
+    """The numbers and the factor of the change in the next step, and with other options."""
+    for other in map(_change, (*([e.later] if e.later else []), *e.varied)):
+        at = np.abs(other.reference).argmax()
+        if other.reference.flat[at]:
+            yield dict(_numbers(other)), float(other.manual.flat[at] / other.reference.flat[at])
+
+
+def _same(a: float, b: float) -> bool:
+    return abs(a - b) <= 4 * _EXACT * abs(b)
+
+
+def _numbers(e: Evidence) -> Iterator[tuple[str, float]]:
+    """Options, and what corrects an average that has run for so many steps."""
+    before = e.finding.before.get(f"{e.quantity}.step")
+    step = 1 + (0 if before is None else float(np.asarray(before)))
+    for field in dataclasses.fields(e.case.layer):
+        value = getattr(e.case.layer, field.name)
+        several = isinstance(value, tuple)
+        for i, one in enumerate(value if several else (value,)):
+            name = f"{field.name}[{i}]" if several else field.name
+            if not isinstance(one, float) or one in (0, 1):
+                continue
+            yield name, one
+            if 0 < one < 1:
+                yield f"(1 − {name})", 1 - one
+                yield f"(1 − {name}^step)", 1 - one**step
+                yield f"√(1 − {name})", math.sqrt(1 - one)
+                yield f"√(1 − {name}^step)", math.sqrt(1 - one**step)
+    yield "step", step

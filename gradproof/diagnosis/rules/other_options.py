@@ -1,0 +1,160 @@
+"""What else the wrong gradient is the right one of: other options, or arguments taken otherwise.
+
+PyTorch is asked for the gradient with one option at its default, at 0 or 1, or switched over, and
+with an argument transposed, exchanged for another or left out of a product; for an update, with
+another entry of the optimiser's state. What is claimed has to hold at numbers of any size and sign.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gradproof.arrays import Array
+from gradproof.diagnosis.evidence import Evidence
+
+Values: TypeAlias = Callable[[Any, Any, Evidence], Iterator[tuple[str, Any]]]
+"""(option, its value, evidence) → (in words, another value of it)."""
+Made: TypeAlias = Callable[[Evidence], Array | None]
+"""What PyTorch makes of the case if it is taken otherwise; None where that makes no sense."""
+
+
+def otherwise(e: Evidence) -> str:
+    """As if an option or an argument were another one."""
+    return first(e, (*_options(e, _values), *_arguments(e), *_state(e)))
+
+
+def exchanged(e: Evidence) -> str:
+    """As if two options were each other, or a share the rest of it."""
+    return first(e, _options(e, _exchanges))
+
+
+def first(e: Evidence, ways: Iterable[tuple[str, Made]], more: Sequence[Evidence] = ()) -> str:
+    """The first of these ways that explains what is wrong here, and right or wrong elsewhere.
+
+    more    further cases in which it has to hold
+    """
+    if hasattr(e.case.layer, "steps"):
+        return ""
+    return next((f"as if {told}" for told, made in ways if _holds(e, made, more)), "")
+
+
+def _holds(e: Evidence, made: Made, more: Sequence[Evidence]) -> bool:
+    here = made(e)
+    if here is None or here.shape != e.manual.shape or not e.fits(here):
+        return False
+    if e.fits(here, against=e.reference):
+        return False
+    later = (e.later, *e.later.others) if e.later else ()
+    return all(_explains(other, made) for other in (*e.others, *later, *e.elsewhere, *more))
+
+
+def _explains(e: Evidence, made: Made) -> bool:
+    there = made(e)
+    return there is not None and there.shape == e.manual.shape and e.fits(there)
+
+
+def _options(e: Evidence, values: Values) -> Iterator[tuple[str, Made]]:
+    layer = e.case.layer
+    for field in dataclasses.fields(layer) if dataclasses.is_dataclass(layer) else ():
+        now = getattr(layer, field.name)
+        for told, value in values(field, now, e) if field.init else ():
+            try:
+                other = dataclasses.replace(layer, **{field.name: value})
+            except Exception:  # noqa: BLE001, S112  (whatever is said of an option that it has not)
+                continue
+            yield told, _with_layer(other)
+
+
+def _with_layer(layer: Any) -> Made:
+    return lambda e: e.expected(layer, e.case.arrays)
+
+
+def _values(field: Any, now: Any, e: Evidence) -> Iterator[tuple[str, Any]]:
+    """What an option might be taken for."""
+    found: list[Any] = [] if field.default is dataclasses.MISSING else [field.default]
+    if isinstance(now, bool):
+        found.append(not now)
+    elif isinstance(now, float):
+        found += [0.0, 1.0, 1 - now, -now]
+    elif isinstance(now, int):
+        rank = max((a.ndim for a in e.case.arrays.values() if a is not None), default=0)
+        found += range(-rank, rank)
+    elif isinstance(now, tuple) and len(now) == 2:
+        found += [(now[0], now[0]), (now[1], now[1])]
+    for value in found:
+        if value != now:
+            yield f"{field.name} were {value!r}", value
+
+
+def _exchanges(field: Any, now: Any, _: Evidence) -> Iterator[tuple[str, Any]]:
+    """The options of a tuple the other way about; a share and what is left of it."""
+    several = isinstance(now, tuple)
+    if several and now != now[::-1]:
+        yield f"{field.name} were {now[::-1]!r}", now[::-1]
+    shares = now if several else (now,)
+    for i, share in enumerate(shares):
+        if isinstance(share, float) and 0 < share < 1 and share != 0.5:
+            name = f"{field.name}[{i}]" if several else field.name
+            rest = (*shares[:i], 1 - share, *shares[i + 1 :])
+            yield f"{name} and 1 − {name} were exchanged", rest if several else rest[0]
+
+
+def _arguments(e: Evidence) -> Iterator[tuple[str, Made]]:
+    if not hasattr(e.case.layer, "forward"):
+        return
+    given = {n: a for n, a in e.case.arrays.items() if a is not None and a.dtype.kind == "f"}
+    for name, a in given.items():
+        if e.case.kinds[name] == "buffer":
+            yield f"{name} were left out", _changing(name, np.ones_like)
+        if a.ndim > 1 and a.shape[-1] == a.shape[-2] > 1:
+            yield f"{name} were transposed", _changing(name, _transposed)
+    for (one, a), (other, b) in itertools.combinations(given.items(), 2):
+        if a.shape == b.shape:
+            yield f"{one} and {other} were exchanged", _exchanging(one, other)
+
+
+def _state(e: Evidence) -> Iterator[tuple[str, Made]]:
+    """Of an update: another count of the steps, or a state that is empty or changed about."""
+    owner = e.quantity.partition(".")[0]
+    held = {n: a for n, a in e.finding.before.items() if n.startswith(f"{owner}.")}
+    for name, a in held.items():
+        key = name.removeprefix(f"{owner}.")
+        where = key if key == "grad" else f"{key}, in its state,"
+        if key == "step":
+            yield f"{where} were 1", _changing(name, np.zeros_like)
+            yield f"{where} were 1 more", _changing(name, lambda count: count + 1)
+            yield f"{where} were 1 less", _changing(name, lambda count: count - 1)
+        elif a.any():
+            zero = "it were 0 before: = for +=" if name == e.quantity else f"{where} were 0"
+            yield zero, _changing(name, np.zeros_like)
+            yield f"{where} were −{key}", _changing(name, np.negative)
+    for (one, a), (other, b) in itertools.combinations(held.items(), 2):
+        if a.shape == b.shape and not one.endswith(".step"):
+            names = (n.removeprefix(f"{owner}.") for n in (one, other))
+            yield f"{' and '.join(names)} were exchanged", _exchanging(one, other)
+
+
+def _changing(name: str, change: Callable[[Array], Any]) -> Made:
+    """With another array in the place of the one of that name."""
+    return lambda e: _taking(e, lambda given: {name: np.asarray(change(given[name]))})
+
+
+def _exchanging(one: str, other: str) -> Made:
+    return lambda e: _taking(e, lambda given: {one: given[other], other: given[one]})
+
+
+def _taking(e: Evidence, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Array | None:
+    """What PyTorch makes of other arguments; of an update, of another gradient or state."""
+    layer, arrays, before = e.case.layer, e.case.arrays, e.finding.before
+    if not before:
+        return e.expected(layer, {**arrays, **change(arrays)})
+    return e.expected(layer, arrays, before={**before, **change(before)})
+
+
+def _transposed(a: Array) -> Array:
+    return np.ascontiguousarray(np.swapaxes(a, -1, -2))

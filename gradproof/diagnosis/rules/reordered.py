@@ -1,0 +1,82 @@
+"""The right numbers at the wrong places."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradproof.arrays import Array
+from gradproof.diagnosis.evidence import Evidence
+
+_AXES = 4
+"""Up to how many axes all orders are tried."""
+_SHIFTS = 32
+"""Up to how long an axis all shifts along it are tried."""
+
+
+def reordered(e: Evidence) -> str:
+    """In another order of axes or entries; where axes are long enough to tell them apart."""
+    return _named(e.larger[0] if e.larger else e)
+
+
+def _named(e: Evidence) -> str:
+    for told, turned, bound in _orders(e.reference, e.bound):
+        if turned.shape == e.manual.shape and e.fits(turned, bound):
+            return told
+    return _misplaced(e)
+
+
+def _orders(right: Array, bound: Array) -> Iterator[tuple[str, Array, Array]]:
+    """(in words, the right array in another order, its bound)"""
+    axes = range(right.ndim)
+    for a, b in itertools.combinations(axes, 2):
+        told = "transposed" if right.ndim == 2 else f"axes {a} and {b} are swapped"
+        yield told, np.swapaxes(right, a, b), np.swapaxes(bound, a, b)
+    for axis in axes:
+        yield f"reversed along axis {axis}", np.flip(right, axis), np.flip(bound, axis)
+    for axis in axes:
+        for by in range(1, min(right.shape[axis], _SHIFTS)):
+            shift = by if 2 * by <= right.shape[axis] else by - right.shape[axis]
+            told = f"in another order: shifted by {shift} along axis {axis}"
+            if 2 * by == right.shape[axis]:
+                told = f"its halves along axis {axis} are exchanged"
+            yield told, np.roll(right, by, axis), np.roll(bound, by, axis)
+    orders = list(itertools.permutations(axes))[1:] if right.ndim <= _AXES else []
+    for order in orders:
+        told = f"transposed: its axes are in the order {order}"
+        if tuple(np.argsort(order)) != order:
+            told += ", a permutation for its inverse?"
+        yield told, np.transpose(right, order), np.transpose(bound, order)
+    for order in orders:
+        told = f"in another order: as if reshaped with its axes in the order {order}"
+        yield told, _read(right, order), _read(bound, order)
+        back = np.transpose(np.arange(right.size).reshape(right.shape), order).ravel()
+        yield told, _scattered(right, back), _scattered(bound, back)
+
+
+def _read(a: Array, order: tuple[int, ...]) -> Array:
+    return np.transpose(a, order).reshape(a.shape)
+
+
+def _scattered(a: Array, places: Array) -> Array:
+    made = np.empty(a.size)
+    made[places] = a.ravel()
+    return made.reshape(a.shape)
+
+
+def _misplaced(e: Evidence) -> str:
+    """Each wrong number is another entry's right one."""
+    wrong = e.over & (e.manual != 0)
+    if len(np.unique(e.reference[e.reference != 0])) < 2 or not wrong.any():
+        return ""
+    right = np.sort(e.reference, axis=None)
+    numbers = e.manual[wrong]
+    above = np.searchsorted(right, numbers).clip(1, right.size - 1)
+    near = np.minimum(np.abs(right[above] - numbers), np.abs(right[above - 1] - numbers))
+    if wrong.sum() < 2 or not (near <= 2 * e.bound[wrong] + 1e-14 * np.abs(numbers)).all():
+        return ""
+    if (np.abs(np.sort(e.manual, axis=None) - right) <= 2 * e.bound.max()).all():
+        return "the right numbers in another order"
+    return "right numbers, but in another order: some at places of others, some missing"

@@ -1,0 +1,120 @@
+"""Where the wrong entries lie, when not all are wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradproof.arrays import Array
+from gradproof.diagnosis.evidence import Evidence, joined
+from gradproof.diagnosis.rules.constant_factor import factor_between
+
+FEW = 4
+"""Entries on either side from which a value that parts them is no chance."""
+
+
+def values(e: Evidence) -> str:
+    """Wrong exactly where an argument has certain values."""
+    right = ~e.over & (np.abs(e.reference) > e.bound)
+    place = _at_values(e, right) if right.any() else ""
+    return place and place + _how(e)
+
+
+def regions(e: Evidence) -> str:
+    """Wrong exactly where an argument is on one side of a value, over cases with other numbers."""
+    if e.finding.before or hasattr(e.case.layer, "steps"):
+        return ""
+    cases = (e, *e.others, *e.elsewhere)
+    over, manual, reference = (joined(cases, s) for s in ("over", "manual", "reference"))
+    well = ~over & (reference != 0)
+    if min(over.sum(), well.sum()) < FEW:
+        return ""
+    how = "" if manual[over].any() else ": zero, and should not be"
+    how = how if reference[over].any() else ": should be zero"
+    for name, array in {**e.arrays, **e.cotangents}.items():
+        if name.startswith("y") or array.shape != e.over.shape:
+            continue
+        parts = [{**c.arrays, **c.cotangents}.get(name) for c in cases]
+        values = np.concatenate([np.ravel(part) for part in parts if part is not None])
+        side = _side(name, values[over], values[well]) if values.size == over.size else ""
+        if side:
+            return f"only where {side}{how}"
+    return ""
+
+
+def _side(name: str, wrong: Array, well: Array) -> str:
+    for told, (w, r) in ((name, (wrong, well)), (f"|{name}|", (np.abs(wrong), np.abs(well)))):
+        low, high = w.min(), w.max()
+        if high <= r.min() or low >= r.max():
+            if told == name and (low >= 0 >= r.max() or high <= 0 <= r.min()):
+                return f"{name} is {'positive' if low >= 0 else 'negative'}"
+            return f"{told} > {r.max():.3g}" if low >= r.max() else f"{told} < {r.min():.3g}"
+    inside = (well > wrong.min()) & (well < wrong.max())
+    if not inside.any():
+        return f"{wrong.min():.3g} ≤ {name} ≤ {wrong.max():.3g}"
+    return ""
+
+
+def repeated(e: Evidence) -> str:
+    """Wrong at rows of a table alone that are looked up more than once."""
+    table = e.case.kinds.get(e.quantity) == "param"
+    for name, index in e.indices.items() if table else ():
+        used, counts = np.unique(index, return_counts=True)
+        rows = set(np.nonzero(e.over)[0].tolist()) if e.over.ndim else set()
+        if rows and rows <= set(used[counts > 1].tolist()):
+            return f"only where {name} repeats an index: = for +="
+    return ""
+
+
+def indices(e: Evidence) -> str:
+    """Wrong at certain indices only, and what is the matter there."""
+    place = _at_indices(e) if (~e.over & (np.abs(e.reference) > e.bound)).any() else ""
+    return place and place + _how(e)
+
+
+def explained(e: Evidence) -> str:
+    """As `indices`, but only if it can say what is the matter there."""
+    return indices(e) if _how(e) else ""
+
+
+def _how(e: Evidence) -> str:
+    """How the wrong entries relate to the right values."""
+    wrong, expected = e.manual[e.over], e.reference[e.over]
+    if not wrong.any():
+        return ": zero, and should not be"
+    if not expected.any():
+        return ": should be zero"
+    relation = factor_between(e, wrong, expected, e.bound[e.over])
+    return f": {relation}" if relation else ""
+
+
+def _at_values(e: Evidence, right: Array) -> str:
+    for name, array in e.arrays.items():
+        if array.shape != e.over.shape or name.startswith("y"):
+            continue
+        wrong, well = array[e.over], array[right]
+        value = float(wrong.flat[0])
+        if (wrong == value).all() and not (well == value).any():
+            if value == 0 or e.at_kink():
+                return f"only where {name} is {value:g} (wrong mask?)"
+        elif e.over.sum() > 1 and right.sum() > 1:
+            if (wrong < 0).all() and not (well < 0).any():
+                return f"only where {name} is negative"
+            if (wrong > 0).all() and not (well > 0).any():
+                return f"only where {name} is positive"
+            if wrong.min() > well.max() or wrong.max() < well.min():
+                side, edge = (">", well.max()) if wrong.min() > well.max() else ("<", well.min())
+                return f"only where {name} {side} {edge:.3g}"
+    return "only at kinks or ties (wrong mask?)" if e.at_kink() else ""
+
+
+def _at_indices(e: Evidence) -> str:
+    if e.over.sum() == 1 and e.over.size > 1:
+        return f"only one entry, {[int(i[0]) for i in np.nonzero(e.over)]}"
+    for axis, length in enumerate(e.over.shape):
+        places = np.unique(np.nonzero(e.over)[axis])
+        if len(places) == 1 and length > 1:
+            what = {(0, 2): "row", (1, 2): "column"}.get((axis, e.over.ndim), f"axis {axis}, index")
+            return f"only {what} {places[0]}" + (" (the last)" if places[0] == length - 1 else "")
+        if length > 2 and set(places) <= {0, length - 1}:
+            return f"only the edges of axis {axis}"
+    return ""

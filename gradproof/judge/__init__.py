@@ -1,0 +1,1 @@
+"""The comparison: layer, network, optimiser; conduct, kinks, overflow, the vote, the verdict."""

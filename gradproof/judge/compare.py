@@ -1,0 +1,100 @@
+"""Pairing what was returned with what is right, and sampling the noise until all is settled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradproof.arrays import Array, numbered
+from gradproof.cases.case import Case
+from gradproof.judge import conduct
+from gradproof.judge.verdict import Finding, fault
+from gradproof.rounding.bound import Comparison, settle, within
+
+Samples = Iterator[dict[str, Any]]
+
+
+def pair_up(
+    layer: str,
+    case: Case,
+    y: Sequence[Array],
+    reference_y: Sequence[Array],
+    grads: dict[str, Array],
+    reference: dict[str, Array | None],
+    found: list[Finding],
+    scale: float | None = None,
+) -> dict[str, Comparison]:
+    """A comparison for each output and gradient; what cannot be compared goes to `found`.
+
+    scale    of `Comparison`; the case's own by default
+    """
+    pending: dict[str, Comparison] = {}
+    scale = case.scale if scale is None else scale
+
+    def add(quantity: str, manual: Array, expected: Array) -> None:
+        wrong = conduct.check_form(manual, expected)
+        if wrong:
+            wrong += _exchanged(quantity, grads, case)
+            found.append(fault(layer, case, "isolated", quantity, wrong, "disagree"))
+        elif expected.dtype.kind == "f":
+            pending[quantity] = Comparison(manual, expected, scale)
+        elif not np.array_equal(manual, expected):
+            found.append(fault(layer, case, "isolated", quantity, "other integers", "disagree"))
+
+    if len(y) != len(reference_y):
+        text = f"forward returned {len(y)} outputs; there should be {len(reference_y)}"
+        found.append(fault(layer, case, "isolated", "y", text, "disagree"))
+    else:
+        for (name, out), expected in zip(numbered("y", y).items(), reference_y, strict=True):
+            add(name, out, expected)
+    for name, g in reference.items():
+        array = case.arrays[name]
+        if name in grads and array is not None:
+            add(name, grads[name], np.zeros_like(array) if g is None else g)
+        elif g is not None:  # torch's None says that y does not depend on it
+            text = "backward returned no gradient for it"
+            found.append(fault(layer, case, "isolated", name, text, "disagree"))
+    for name in (n for n in grads if n not in reference):
+        text = "backward returned a gradient for it, though it has none"
+        found.append(fault(layer, case, "isolated", name, text, "disagree"))
+    return pending
+
+
+def _exchanged(name: str, grads: dict[str, Array], case: Case) -> str:
+    """Of a gradient of another form: whose gradient has its form, and is of the form of that."""
+    shapes = {n: a.shape for n, a in case.arrays.items() if a is not None}
+    right, given = shapes.get(name), {n: g.shape for n, g in grads.items()}
+    for other, shape in given.items():
+        if shape == right != given.get(name) == shapes.get(other):
+            return f": swapped with that of {other}?"
+    return ""
+
+
+def measure(pending: dict[str, Comparison], oracle: Any, names: list[str]) -> int:
+    """Sample the oracle's noise until every comparison is settled; returns the samples taken.
+
+    What is a sum of products is settled by its terms, nearly always. Where an output needs whole
+    runs, these come first: they disturb the gradients as well.
+    """
+    if within(pending):
+        return 0
+    gradients = {name: c for name, c in pending.items() if name in names}
+    every = [*numbered("y", oracle.y), *names]
+
+    def named(samples: Iterator[Any], own: list[str]) -> Samples:
+        for sample in samples:
+            yield {n: s for n, s in zip(own, sample, strict=True) if s is not None}
+
+    terms = oracle.magnitudes(backward=not within(gradients))
+    for name, sizes in zip(every, terms, strict=bool(terms)):
+        if sizes is not None and name in pending and not pending[name].within():
+            pending[name].add_terms(sizes)
+    if within(pending):
+        return 1
+    cheap = named(oracle.cheap_samples(), names)
+    thorough = named(oracle.thorough_samples(lambda: not within(gradients)), every)
+    if within({n: c for n, c in pending.items() if n not in names}):
+        return settle(gradients, cheap) + settle(pending, thorough)
+    return settle(pending, thorough) + settle(gradients, cheap)

@@ -1,0 +1,141 @@
+"""Running a manual layer as strictly as anyone might: read-only arrays, exact shapes, twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from gradproof.arrays import Array, frozen
+from gradproof.subject.passes import Dy, Misconduct, Ran, backward, forward
+
+
+def check_form(manual: Array, reference: Array) -> str:
+    """What is wrong with the shape or dtype; "" if both are exact."""
+    if manual.shape != reference.shape:
+        turned = sorted(manual.shape) == sorted(reference.shape)
+        text = f"its shape is {manual.shape}; it should be {reference.shape}"
+        return text + (": transposed" if turned else "")
+    if manual.dtype != reference.dtype:
+        alone = ": a mask without its factor?" if manual.dtype == np.bool_ else ""
+        return f"its dtype is {manual.dtype}; it should be {reference.dtype}{alone}"
+    return ""
+
+
+def check_gradients(
+    layer: Any,
+    arrays: Sequence[Array | None],
+    ran: Ran,
+    dy: Dy,
+    grads: dict[str, Array],
+    agrees: Callable[[str, Array, Array], bool],
+) -> Iterator[tuple[str, str]]:
+    """(argument, fault) for everything that is wrong with returned gradients but their values.
+
+    agrees   agrees(argument, array, gradient): whether both are the same but for rounding
+    """
+    for name, g in grads.items():
+        if any(a is not None and np.shares_memory(g, a) for a in arrays):
+            yield name, "it shares memory with an argument of forward"
+        shared = [h for other, h in grads.items() if other != name] + [
+            d for d in dy if d is not None
+        ]
+        if g.flags.writeable and any(np.shares_memory(g, h) for h in shared):
+            yield name, "it can be written to and shares memory with dy or another gradient"
+    grads = {name: g.copy() for name, g in grads.items()}  # what follows may write over them
+    with np.errstate(all="ignore"):
+        _forward_on_others(layer, arrays)
+        scaled = backward(layer, ran, _times(dy, -2))
+        scales = _scales(scaled, grads)
+        if not all(scales.values()):
+            yield from _unsteady(layer, arrays, ran, dy, grads)
+            scaled = backward(layer, ran, _times(dy, -2))
+            scales = _scales(scaled, grads)
+        zero = backward(layer, ran, _times(dy, 0))
+        for name, g in grads.items():
+            nothing = name not in zero or not zero[name].any()
+            if (scales[name] and nothing) or not np.isfinite(g).all():
+                continue
+            if not (scales[name] or _linear(scaled.get(name), g, partial(agrees, name))):
+                yield name, "it is not linear in dy: −2 dy does not give −2 times the gradient"
+            if not nothing:
+                yield name, "it is not zero for a zero dy"
+
+
+def _forward_on_others(layer: Any, arrays: Sequence[Array | None]) -> None:
+    """What is kept elsewhere than in `saved` is then of another call."""
+    others = [None if a is None else frozen(np.flip(a).copy()) for a in arrays]
+    with suppress(Misconduct):
+        forward(layer, others)
+
+
+def _unsteady(
+    layer: Any, arrays: Sequence[Array | None], ran: Ran, dy: Dy, grads: dict[str, Array]
+) -> Iterator[tuple[str, str]]:
+    """What a second backward changes, or a forward on other numbers before it."""
+    _forward_on_others(layer, arrays)
+    changed = _changed(grads, backward(layer, ran, dy))
+    if not changed:
+        return
+    forward(layer, arrays)  # so that what is kept elsewhere is again of this call
+    twice = _changed(grads, backward(layer, ran, dy))
+    for name in changed:
+        if name in twice:
+            yield name, "a second backward gives another result"
+        else:
+            yield name, "another forward before the backward changes it: not all is in `saved`"
+
+
+def _changed(grads: dict[str, Array], again: dict[str, Array]) -> list[str]:
+    """Of which arguments the bits of the gradient are others."""
+    return [
+        name
+        for name, g in grads.items()
+        if name not in again
+        # NaN is looked for only where they seem to be others.
+        or not (np.array_equal(g, again[name]) or np.array_equal(g, again[name], equal_nan=True))
+    ]
+
+
+def _times(dy: Dy, factor: int) -> Dy:
+    """Every cotangent times a number, in the same memory layout (another one sums otherwise)."""
+    return tuple(None if d is None else _product(d, factor) for d in dy)
+
+
+def _product(d: Array, factor: int) -> Array:
+    if 0 in d.strides:
+        row = d[tuple(slice(1) if step == 0 else slice(None) for step in d.strides)]
+        return np.broadcast_to(row * factor, d.shape)
+    return frozen(d * factor)
+
+
+def _scales(scaled: dict[str, Array], grads: dict[str, Array]) -> dict[str, bool]:
+    """Whether each is exactly −2 times the gradient."""
+    return {n: n in scaled and np.array_equal(scaled[n], g * -2) for n, g in grads.items()}
+
+
+def _linear(scaled: Array | None, g: Array, agrees: Callable[[Array, Array], bool]) -> bool:
+    """Scaling by −2 is exact, but where a subnormal number on the way turns a tie in rounding."""
+    return scaled is not None and agrees(np.asarray(scaled / -2), g)
+
+
+@contextmanager
+def poisoned() -> Iterator[None]:
+    """Uninitialised memory is NaN, so that reading it shows."""
+    empty, empty_like = np.empty, np.empty_like
+
+    def poison(array: Array) -> Array:
+        if array.dtype.kind in "fc":
+            array.fill(np.nan)
+        return array
+
+    numpy: Any = np
+    numpy.empty = lambda *a, **k: poison(empty(*a, **k))
+    numpy.empty_like = lambda *a, **k: poison(empty_like(*a, **k))
+    try:
+        yield
+    finally:
+        numpy.empty, numpy.empty_like = empty, empty_like

@@ -1,0 +1,115 @@
+"""Kinks and ties: where the one-sided derivatives differ, and which of them was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradproof.arrays import Array
+from gradproof.cases.case import Case, smooth_names
+from gradproof.judge.verdict import Finding
+from gradproof.oracle.layer import Oracle
+
+_NEAR = (2.0**-30, 2.0**-40)
+"""Two distances from the point, relative to the array's scale. Across a kink the gradient jumps by
+as much at the lesser; in a smooth place it changes in proportion."""
+_ONWARD = 2 * _NEAR[1] / (_NEAR[0] - _NEAR[1])
+"""Twice the change that is left between the lesser distance and the point, where the gradient has a
+slope there: a hull that is a little too wide, never too narrow."""
+
+
+def jumps(
+    function: Callable[..., Any], case: Case, directions: int
+) -> dict[str, tuple[Array, Array]]:
+    """Least and greatest one-sided gradient of each argument that has a jump, in float64.
+
+    Both are equal where there is none. Empty when nothing jumps. Measured at a distance, they are
+    carried on to the point itself by their change between the two distances.
+    """
+    near = [_hull(function, case, distance, directions) for distance in _NEAR]
+    found = {}
+    for name, (low, high) in near[1].items():
+        far_low, far_high = near[0][name]
+        with np.errstate(invalid="ignore"):  # infinities, of which the difference is none
+            jump = (high - low) > 0.5 * (far_high - far_low)
+            least = low - _ONWARD * np.abs(far_low - low)
+            greatest = high + _ONWARD * np.abs(far_high - high)
+        if jump.any():
+            found[name] = np.where(jump, least, high), np.where(jump, greatest, high)
+    return found
+
+
+def _hull(
+    function: Callable[..., Any], case: Case, distance: float, directions: int
+) -> dict[str, tuple[Array, Array]]:
+    arrays = [
+        a.astype(np.float64) if a is not None and a.dtype.kind == "f" else a
+        for a in case.arrays.values()
+    ]
+    dy = [None if d is None else d.astype(np.float64) for d in case.dy]
+    r = np.random.default_rng(0)
+    names = smooth_names(case)
+    hull: dict[str, tuple[Array, Array]] = {}
+    step: dict[int, Any] = {i: 0.0 for i, smooth in enumerate(case.smooth) if smooth}
+    for k in range(2 * directions + 1):
+        if k % 2:
+            step = {i: distance * _scale(arrays[i]) * _direction(r, arrays[i]) for i in step}
+        else:
+            step = {i: -along for i, along in step.items()}
+        moved = [a if i not in step else a + step[i] for i, a in enumerate(arrays)]
+        try:
+            oracle = Oracle(function, moved, case.smooth)
+        except Exception:  # noqa: BLE001  (moved out of the function's domain: stay inside)
+            oracle = Oracle(function, _within(moved, arrays), case.smooth)
+        oracle.set_dy(dy)
+        for name, g in zip(names, oracle.gradients(), strict=True):
+            if g is not None:
+                low, high = hull.get(name, (g, g))
+                hull[name] = np.minimum(low, g), np.maximum(high, g)
+    return hull
+
+
+def _within(moved: Sequence[Array | None], arrays: Sequence[Array | None]) -> list[Array | None]:
+    """Moved arrays that keep to the range of the values that they were moved from."""
+    return [
+        m if m is None or a is None or not a.size else np.clip(m, a.min(), a.max())
+        for m, a in zip(moved, arrays, strict=True)
+    ]
+
+
+def _scale(a: Array | None) -> float:
+    return 1.0 if a is None else float(np.abs(a).max(initial=0.0)) or 1.0
+
+
+def _direction(r: np.random.Generator, a: Array | None) -> Any:
+    """Either way, and no two entries equally far: of two that tie, each comes first once."""
+    return 0.0 if a is None else r.choice([-1.0, 1.0], a.shape) * r.uniform(0.5, 1.0, a.shape)
+
+
+def conventions(function: Callable[..., Any], case: Case, found: list[Finding]) -> None:
+    """Turn a disagreement into `convention` where every entry over its bound chose at a kink."""
+    wrong = [f for f in found if f.verdict == "disagree" and f.comparison is not None]
+    gradients = [f for f in wrong if f.quantity in case.arrays]
+    if not gradients or len(gradients) < len(wrong):
+        return
+    hull = jumps(function, case, directions=8)
+    for f in gradients:
+        c = f.comparison
+        if c is None or f.quantity not in hull:
+            continue
+        low, high = hull[f.quantity]
+        manual = c.manual.astype(np.float64)
+        over = c.error > c.bound
+        inside = (manual >= low - c.bound) & (manual <= high + c.bound) & (high > low)
+        if inside[over].all():
+            f.verdict = "convention"
+            f.cause = "another one-sided derivative than torch's, at a kink or tie"
+
+
+def at_kink(function: Callable[..., Any], case: Case) -> bool:
+    """Whether the inputs lie at a kink or tie; asked only where the hazards put some there."""
+    if not {"grid", "few", "rectified", "constant-rows"} & set(case.hazards[:2]):
+        return False
+    return bool(jumps(function, case, directions=1))

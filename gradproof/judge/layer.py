@@ -1,0 +1,67 @@
+"""Judging one layer on one case: its outputs and gradients against PyTorch's, in isolation."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from gradproof.arrays import Array
+from gradproof.cases.case import Case, received, received_dy, smooth_names
+from gradproof.judge import conduct
+from gradproof.judge.clock import Clock
+from gradproof.judge.compare import measure, pair_up
+from gradproof.judge.kinks import at_kink, conventions
+from gradproof.judge.overflow import overflows
+from gradproof.judge.verdict import Judgement, fault, settled
+from gradproof.oracle.layer import Oracle
+from gradproof.rounding.bound import Comparison
+from gradproof.subject import passes
+from gradproof.subject.passes import Misconduct
+from gradproof.subject.subject import Subject
+
+
+def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
+    """Compare a layer with its twin, entry by entry, and look after its conduct."""
+    function = partial(subject.twin, case.layer)
+    with clock("reference"):
+        oracle = Oracle(function, list(case.arrays.values()), case.smooth)
+    with clock("draw"):
+        case = case.with_dy(oracle.y)
+        arrays, dy = received(case), received_dy(case)
+    with clock("reference"):
+        oracle.set_dy(case.dy)
+        reference = dict(zip(smooth_names(case), oracle.gradients(), strict=True))
+    judgement = Judgement(case)
+    found = judgement.findings
+    with clock("manual"):
+        try:
+            with np.errstate(all="ignore"), conduct.poisoned():
+                ran = passes.forward(case.layer, arrays)
+                grads = passes.backward(case.layer, ran, dy)
+        except Misconduct as error:
+            found.append(fault("", case, "isolated", error.quantity, str(error)))
+            return judgement
+    with clock("judge"):
+        pending = pair_up("", case, ran.outputs, oracle.y, grads, reference, found)
+        judgement.floors = measure(pending, oracle, list(reference))
+
+        def agrees(name: str, array: Array, gradient: Array) -> bool:
+            if name not in pending:  # its form is wrong already
+                return True
+            again = {name: Comparison(array, gradient, case.scale)}
+            judgement.floors += measure(again, oracle, list(reference))
+            return again[name].within()
+
+        checked = conduct.check_gradients(case.layer, arrays, ran, dy, grads, agrees)
+        try:
+            faults = dict(checked)
+        except Misconduct as error:
+            faults = {error.quantity: str(error)}
+        for quantity, comparison in pending.items():
+            found.append(settled("", case, "isolated", quantity, comparison))
+        found += [fault("", case, "isolated", q, text, "disagree") for q, text in faults.items()]
+        conventions(function, case, found)
+        overflows(function, case, found)
+        judgement.kink = at_kink(function, case)
+    return judgement

@@ -1,0 +1,298 @@
+"""Judging a network: each layer alone, the backward wiring, and the whole end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from gradproof.arrays import Array, frozen, largest, numbered
+from gradproof.cases.case import Case, received, received_dy, smooth_names
+from gradproof.cases.values import lay_out
+from gradproof.judge import conduct
+from gradproof.judge.clock import Clock
+from gradproof.judge.compare import measure, pair_up
+from gradproof.judge.kinks import conventions
+from gradproof.judge.layer import judge_layer
+from gradproof.judge.overflow import overflows
+from gradproof.judge.verdict import Finding, Judgement, fault, settled
+from gradproof.oracle.layer import Oracle
+from gradproof.oracle.network import NetworkOracle
+from gradproof.rounding.bound import Comparison, same, settle
+from gradproof.subject import passes
+from gradproof.subject.passes import Misconduct, Ran
+from gradproof.subject.subject import Subject
+
+
+def judge(subject: Subject, case: Case, clock: Clock) -> Judgement:
+    """Judge a case of one layer, or of a network."""
+    if hasattr(case.layer, "steps"):
+        return judge_network(subject, case, clock)
+    return judge_layer(subject, case, clock)
+
+
+def judge_network(subject: Subject, case: Case, clock: Clock, path: str = "") -> Judgement:
+    """Compare a network at the three depths; findings are in backward order, isolated first."""
+    with clock("reference"):
+        oracle = NetworkOracle(subject.twin, case)
+    with clock("draw"):
+        case = case.with_dy(oracle.y)
+        arrays = received(case)
+    with clock("reference"):
+        oracle.set_dy(case.dy)
+    judgement = Judgement(case)
+    found = judgement.findings
+    all_saved: list[Any] = [None] * len(case.layer.steps)
+    for i in reversed(range(len(case.layer.steps))):
+        alone, all_saved[i], floors = _isolated(subject, case, oracle, i, clock, path)
+        found += alone
+        judgement.floors += floors
+    if any(f.verdict == "error" for f in found):
+        return judgement
+    reference = dict(zip(smooth_names(case), oracle.gradients, strict=True))
+    chained, free = _whole(path, case, arrays, all_saved, reference, oracle, clock, found)
+    with clock("judge"):
+        judgement.floors += _settle_whole(chained, free, oracle, list(reference))
+        for depth, comparisons in (("chained", chained), ("free", free)):
+            for quantity, comparison in comparisons.items():
+                found.append(settled(path, case, depth, quantity, comparison))
+        if all(map(_finite, (*oracle.given, *oracle.cotangents, oracle.gradients))):
+            judgement.kink = _explain_own_runs(subject, case, arrays, found, clock)
+        else:
+            _void([f for f in found if f.depth != "isolated"])
+    return judgement
+
+
+def _isolated(
+    subject: Subject, case: Case, oracle: Any, i: int, clock: Clock, path: str
+) -> tuple[list[Finding], Any, int]:
+    """Findings on step i's layer, fed the reference's inputs and cotangent; and what it saved."""
+    step = case.layer.steps[i]
+    name = f"{path}{step.outs[0]}"
+    given = dict(zip(step.layer.argument_kinds(len(step.args)), oracle.given[i], strict=True))
+    alone = Case(
+        step.layer,
+        given,
+        step.layer.argument_kinds(len(step.args)),
+        case.dtype,
+        case.layout,
+        case.hazards,
+        case.seed,
+        dy=oracle.cotangents[i],
+    )
+    found: list[Finding] = []
+    # A value that depends on nothing smooth carries no gradient in torch.
+    names = [n for n, r in zip(given, oracle.requires_grad(i), strict=True) if r]
+    reached = bool(names) and any(d is not None for d in alone.dy)
+    with clock("reference"):
+        expected = dict(zip(names, oracle.isolated(i), strict=True)) if reached else {}
+    grads: dict[str, Array] = {}
+    with clock("manual"), np.errstate(all="ignore"):
+        try:
+            ran = passes.forward(step.layer, received(alone))
+            if reached:
+                grads = passes.backward(step.layer, ran, received_dy(alone))
+        except Misconduct as error:
+            return [fault(name, alone, "isolated", error.quantity, str(error))], None, 0
+    with clock("judge"):
+        grads = {n: g for n, g in grads.items() if n in names or not alone.smooth}
+        pending = pair_up(name, alone, ran.outputs, oracle.outputs[i], grads, expected, found)
+        floors = 0
+        if not all(c.within() for c in pending.values()):
+            floors = measure(pending, _alone(subject, alone), smooth_names(alone))
+        found += [settled(name, alone, "isolated", q, c) for q, c in pending.items()]
+        if not _finite((*oracle.given[i], *alone.dy)):
+            _void(found)
+        elif any(f.failed for f in found):
+            found = _look_closer(subject, alone, name, found, clock)
+    return found, ran.saved, floors
+
+
+def _finite(arrays: Iterable[Array | None]) -> bool:
+    return all(a is None or bool(np.isfinite(a).all()) for a in arrays)
+
+
+def _void(found: list[Finding]) -> None:
+    """Values have overflowed: there is no derivative that the two sides could agree on."""
+    for f in found:
+        f.verdict, f.cause = "vacuous", "an input or cotangent is not finite"
+
+
+def _read_only(arrays: Any) -> list[Array | None]:
+    return [None if a is None else frozen(a.view()) for a in arrays]
+
+
+def _alone(subject: Subject, case: Case) -> Any:
+    oracle = Oracle(partial(subject.twin, case.layer), list(case.arrays.values()), case.smooth)
+    oracle.set_dy(case.dy)
+    oracle.gradients()
+    return oracle
+
+
+def _look_closer(
+    subject: Subject, alone: Case, name: str, found: list[Finding], clock: Clock
+) -> list[Finding]:
+    """A step that disagrees, again: a network by its own steps, a layer for kinks."""
+    if hasattr(alone.layer, "steps"):
+        inner = judge_network(subject, alone, clock, path=f"{name}.").findings
+        faults = [f for f in inner if f.failed]
+        if not faults:  # its steps may be of two minds at a kink, or overflow
+            free = {f.quantity: f for f in inner if f.depth == "free"}
+            for f in (f for f in found if f.failed and f.quantity in free):
+                own = free[f.quantity]
+                f.verdict, f.cause, f.comparison = own.verdict, own.cause, own.comparison
+        return [*(f for f in faults if f.depth == "isolated"), *found]
+    function = partial(subject.twin, alone.layer)
+    conventions(function, alone, found)
+    overflows(function, alone, found)
+    return found
+
+
+def _whole(
+    path: str,
+    case: Case,
+    arrays: list[Array | None],
+    all_saved: list[Any],
+    reference: dict[str, Array | None],
+    oracle: Any,
+    clock: Clock,
+    found: list[Finding],
+) -> tuple[dict[str, Comparison], dict[str, Comparison]]:
+    """Comparisons of the network's gradients, chained over the shared state and free."""
+    net = case.layer
+    comparisons: list[dict[str, Comparison]] = []
+    values = largest([a for given in oracle.given for a in given if a is not None])
+    slopes = largest([d for dy in oracle.cotangents for d in dy if d is not None])
+    dy = received_dy(case)
+    scale = values * values * slopes  # what has underflowed is multiplied on its way
+    for depth in ("chained", "free"):
+        try:
+            with clock("manual"), np.errstate(all="ignore"):
+                if depth == "chained":
+                    several = isinstance(net.steps[-1].out, tuple)
+                    ran = Ran(tuple(oracle.y), tuple(all_saved), several)
+                else:
+                    ran = passes.forward(net, arrays)
+                grads = passes.backward(net, ran, dy)
+            with clock("judge"):
+                bad: list[Finding] = []
+                pending = pair_up(path, case, ran.outputs, oracle.y, grads, reference, bad, scale)
+                if depth == "free":
+
+                    def agrees(
+                        name: str,
+                        array: Array,
+                        gradient: Array,
+                        pending: dict[str, Comparison] = pending,
+                    ) -> bool:
+                        if name not in pending:  # its form is wrong already
+                            return True
+                        again = {name: Comparison(array, gradient, scale)}
+                        _settle_whole({}, again, oracle, list(reference))
+                        return again[name].within()
+
+                    faults = conduct.check_gradients(net, arrays, ran, dy, grads, agrees)
+                    bad += [fault(path, case, depth, q, t, "disagree") for q, t in faults]
+                else:
+                    pending = {q: c for q, c in pending.items() if q in reference}
+                for f in bad:
+                    f.depth = depth
+                found += bad
+                comparisons.append(pending)
+        except Misconduct as error:
+            found.append(fault(path, case, depth, error.quantity, str(error)))
+            comparisons.append({})
+    return comparisons[0], comparisons[1]
+
+
+def _settle_whole(
+    chained: dict[str, Comparison], free: dict[str, Comparison], oracle: Any, names: list[str]
+) -> int:
+    """Sample the noise of the whole network for both depths at once."""
+    both = {f"chained {q}": c for q, c in chained.items()}
+    both |= {f"free {q}": c for q, c in free.items()}
+    outputs = numbered("y", oracle.y)
+
+    def samples(stage: Any) -> Iterator[dict[str, Any]]:
+        for sample in stage():
+            pairs = zip([*outputs, *names], sample, strict=True)
+            yield {f"{d} {q}": s for q, s in pairs if s is not None for d in ("chained", "free")}
+
+    return settle(both, samples(oracle.cheap_samples)) + settle(
+        both, samples(oracle.thorough_samples)
+    )
+
+
+def _explain_own_runs(
+    subject: Subject,
+    case: Case,
+    arrays: list[Array | None],
+    found: list[Finding],
+    clock: Clock,
+) -> bool:
+    """Whether a run differs only because rounding took it across a kink; then it agrees.
+
+    Two forwards that differ by rounding may land on two sides of a kink, and their gradients then
+    differ by anything. Manual's own run is right if every layer agrees with its twin on the inputs
+    and the cotangent that manual's run gave it, and the gradients are what the layers' add up to.
+    Inside of networks that are steps the chained run is manual's own as well.
+    """
+    failed = [f for f in found if f.failed]
+    nested = any(hasattr(step.layer, "steps") for step in case.layer.steps)
+    own = ("free", "chained") if nested else ("free",)
+    if not failed or any(f.depth not in own or f.comparison is None for f in failed):
+        return False
+    right = _right_at_own_state(subject, case, arrays, clock)
+    if right is None:
+        return False
+    for f in found:
+        if f.depth == "free" and f.quantity in right and not _same(f, right[f.quantity]):
+            return False
+    for f in failed:
+        f.verdict, f.cause = "agree", "a kink lies between the two forwards; right at its own state"
+    return True
+
+
+def _same(finding: Finding, array: Array) -> bool:
+    """Whether manual's array is this one, but for rounding."""
+    c = finding.comparison
+    assert c is not None
+    with np.errstate(invalid="ignore"):
+        return bool(np.all((np.abs(c.manual - array) <= c.bound) | same(c.manual, array)))
+
+
+def _right_at_own_state(
+    subject: Subject, case: Case, arrays: list[Array | None], clock: Clock
+) -> dict[str, Array] | None:
+    """Outputs and gradients made of the layers' own, step by step; None where one is wrong."""
+    net = case.layer
+    values: dict[str | None, Any] = dict(zip(net.inputs, arrays, strict=True))
+    values[None] = None
+    given, all_ran = [], []
+    with np.errstate(all="ignore"):
+        for step in net.steps:
+            given.append([values[name] for name in step.args])
+            ran = passes.forward(step.layer, given[-1])
+            values.update(zip(step.outs, ran.outputs, strict=True))
+            all_ran.append(ran)
+        outputs = numbered("y", all_ran[-1].outputs)
+        arrived: dict[str, Array] = {
+            n: d for n, d in zip(net.steps[-1].outs, case.dy, strict=True) if d is not None
+        }
+        for i in reversed(range(len(net.steps))):
+            step = net.steps[i]
+            dy = tuple(_read_only(arrived.get(name) for name in step.outs))
+            if all(d is None for d in dy):
+                continue
+            kinds = step.layer.argument_kinds(len(step.args))
+            laid = [None if a is None else lay_out(a, "C") for a in given[i]]
+            alone = Case(step.layer, dict(zip(kinds, laid, strict=True)), kinds, case.dtype, dy=dy)
+            if any(f.failed for f in judge(subject, alone, clock).findings):
+                return None
+            grads = passes.backward(step.layer, all_ran[i], dy)
+            for own, name in step.slots:
+                if own in grads:
+                    arrived[name] = arrived[name] + grads[own] if name in arrived else grads[own]
+    return outputs | {name: g for name, g in arrived.items() if name in net.inputs}

@@ -1,0 +1,107 @@
+"""Judging an optimiser: each step from the reference's own parameters and state, entry by entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations, product
+
+import numpy as np
+
+from gradproof.cases.case import Case
+from gradproof.cases.optimizer_case import Arrays, State, StepCase
+from gradproof.judge.clock import Clock
+from gradproof.judge.conduct import check_form
+from gradproof.judge.verdict import Finding, Judgement, fault, settled
+from gradproof.oracle.optimizer import ReferenceStep, as_arrays, flat, noise_samples
+from gradproof.rounding.bound import Comparison, settle
+from gradproof.subject.subject import Subject
+
+
+def judge_steps(subject: Subject, case: StepCase, clock: Clock) -> Judgement:
+    """Compare parameters and state after each step; both sides start it from the reference's."""
+    params = case.params()
+    state: State = {}
+    judgement = Judgement(_as_case(case, params), drawn=case)
+    for step in range(len(case.scales)):
+        here = replace(judgement.case, arrays=params)
+        found, floors, after = judge_step(
+            subject, f"step {step + 1}", here, case.grads(step), state, clock
+        )
+        judgement.findings += found
+        judgement.floors += floors
+        if any(f.verdict == "error" for f in found):
+            break
+        params, state = after
+    return judgement
+
+
+def judge_step(
+    subject: Subject, path: str, case: Case, grads: Arrays, state: State, clock: Clock
+) -> tuple[list[Finding], int, tuple[Arrays, State]]:
+    """(findings, noise samples, the reference's parameters and state after it) of one step.
+
+    case    the optimiser, with the parameters as its arrays
+    """
+    params = {name: a for name, a in case.arrays.items() if a is not None}
+    before = {f"{name}.grad": g for name, g in grads.items()} | flat({}, state)
+    found: list[Finding] = []
+    floors = 0
+    with clock("reference"):
+        twin = ReferenceStep(subject, case.layer, params, grads, state)
+        after = as_arrays(twin())
+    try:
+        with clock("manual"), np.errstate(all="ignore"):
+            made = flat(*case.layer.step(params, grads, state))
+    except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
+        text = f"step raised {type(error).__name__}: {error}"
+        return [fault(path, case, "isolated", "p0", text)], floors, after
+    with clock("judge"):
+        for name, other in sharing(made, params | before):
+            text = f"it shares memory with {other}"
+            found.append(fault(path, case, "isolated", name, text, "disagree"))
+        pending = pair_up(path, case, made, flat(*after), found)
+        floors += settle(pending, noise_samples(twin))
+        found += [settled(path, case, "isolated", q, c) for q, c in pending.items()]
+    for f in found:
+        f.before = before
+    return found, floors, after
+
+
+def _as_case(case: StepCase, params: Arrays) -> Case:
+    return Case(
+        case.optimizer,
+        params,
+        dict.fromkeys(params, "param"),
+        case.dtype,
+        hazards=("sparse" if case.sparse else "normal",),
+        seed=case.seed,
+    )
+
+
+def sharing(made: Arrays, received: Arrays) -> Iterator[tuple[str, str]]:
+    """Pairs of a returned array and another one, returned or received, in the same memory."""
+    pairs = [*combinations(reversed(made.items()), 2), *product(made.items(), received.items())]
+    for (name, a), (other, b) in pairs:
+        if np.shares_memory(a, b):
+            yield name, "what was received" if other == name else other
+
+
+def pair_up(
+    path: str, case: Case, made: Arrays, expected: Arrays, found: list[Finding]
+) -> dict[str, Comparison]:
+    """A comparison for each parameter and state entry; what cannot be compared goes to `found`."""
+    pending = {}
+    for name in sorted(made.keys() ^ expected.keys()):
+        text = "manual keeps it, torch does not" if name in made else "torch keeps it, manual not"
+        found.append(fault(path, case, "isolated", name, text, "disagree"))
+    for name in expected:
+        if name not in made:
+            continue
+        wrong = "" if name.endswith(".step") else check_form(made[name], expected[name])
+        if wrong:
+            found.append(fault(path, case, "isolated", name, wrong, "disagree"))
+        else:
+            manual = made[name].astype(expected[name].dtype)
+            pending[name] = Comparison(manual, expected[name])
+    return pending

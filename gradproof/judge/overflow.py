@@ -1,0 +1,108 @@
+"""Numbers too large for their dtype: what is lost on both sides may be lost in different ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradproof.arrays import Array, numbered
+from gradproof.cases.case import Case, smooth_names, wide
+from gradproof.judge.verdict import Finding
+from gradproof.oracle.layer import Oracle
+from gradproof.rounding.bound import Comparison
+
+_LESS = 2.0**-64
+"""Of a cotangent that is at most 1: with the largest numbers there are its products are small."""
+
+
+def overflows(function: Callable[..., Any], case: Case, found: list[Finding]) -> None:
+    """Make a disagreement vacuous where a side overflowed, and they differ in nothing else.
+
+    A sum in another order may be −∞ or NaN instead of ∞. That it is too large and not infinite by
+    itself is what smaller numbers tell: a gradient is linear in the cotangent, and an output that
+    is infinite at a pole, or no number outside of its domain, is so for inputs of the same signs
+    that are at most 1.
+
+    Where torch alone overflowed on the way, manual has to be what torch is in float64.
+    """
+    wrong = [f for f in found if f.verdict == "disagree" and _differs_in_the_infinite(f)]
+    if not wrong:
+        return
+    smaller = _smaller_gradients(function, case)
+    if any(f.quantity not in case.arrays for f in wrong):
+        smaller |= _outputs_of_smaller(function, case)
+    precise = _in_float64(function, case) if case.dtype == "float32" else {}
+    for f in wrong:
+        c, over = _over(f)
+        by_both = _lost_by_both(c, _entries(smaller.get(f.quantity), over), over)
+        by_torch = _lost_by_torch(c, _entries(precise.get(f.quantity), over), over)
+        if (by_both | by_torch).all():
+            f.verdict = "vacuous"
+            f.cause = "it overflows" if by_both.any() else "it overflows in torch"
+
+
+def _over(f: Finding) -> tuple[Comparison, Array]:
+    """The comparison, and which of its entries are over their bounds."""
+    c = f.comparison
+    assert c is not None
+    return c, np.asarray(c.error > c.bound)
+
+
+def _entries(values: Array | None, over: Array) -> Array:
+    """Those of the values; where there are none, NaN, which says nothing."""
+    return np.full(np.count_nonzero(over), np.nan) if values is None else values[over]
+
+
+def _differs_in_the_infinite(f: Finding) -> bool:
+    """Whether no entry over its bound is finite on both sides."""
+    if f.comparison is None:
+        return False
+    c, over = _over(f)
+    return not (np.isfinite(c.manual[over]) & np.isfinite(c.reference[over])).any()
+
+
+def _lost_by_both(c: Comparison, small: Array, over: Array) -> Array:
+    """Which entries over their bounds are finite on neither side, though smaller ones are."""
+    finite = np.isfinite(c.manual[over]) | np.isfinite(c.reference[over])
+    return np.asarray(~finite & np.isfinite(small))
+
+
+def _lost_by_torch(c: Comparison, precise: Array, over: Array) -> Array:
+    """Which entries over their bounds manual has, within a rounding, as torch has in float64."""
+    with np.errstate(over="ignore"):
+        rounded = precise.astype(c.manual.dtype)
+    again = Comparison(np.asarray(c.manual[over]), rounded, c.scale)
+    alone = np.isfinite(rounded) & ~np.isfinite(c.reference[over])
+    return np.asarray(alone & (again.exact or again.error <= again.bound))
+
+
+def _in_float64(function: Callable[..., Any], case: Case) -> dict[str, Array | None]:
+    case = wide(case)
+    oracle = Oracle(function, list(case.arrays.values()), case.smooth)
+    oracle.set_dy(case.dy)
+    return numbered("y", oracle.y) | dict(zip(smooth_names(case), oracle.gradients(), strict=True))
+
+
+def _smaller_gradients(function: Callable[..., Any], case: Case) -> dict[str, Array | None]:
+    oracle = Oracle(function, list(case.arrays.values()), case.smooth)
+    smaller = [*map(_at_most_one, case.dy)]
+    oracle.set_dy([None if d is None else d * d.dtype.type(_LESS) for d in smaller])
+    return dict(zip(smooth_names(case), oracle.gradients(), strict=True))
+
+
+def _outputs_of_smaller(function: Callable[..., Any], case: Case) -> dict[str, Array | None]:
+    """The outputs for inputs that are divided by a power of two each, so that none exceeds 1."""
+    try:
+        smaller = [*map(_at_most_one, case.arrays.values())]
+        return numbered("y", Oracle(function, smaller, case.smooth).y)
+    except Exception:  # noqa: BLE001  (they are outside of the function's domain)
+        return {}
+
+
+def _at_most_one(a: Array | None) -> Array | None:
+    if a is None or a.dtype.kind != "f":
+        return a
+    _, exponent = np.frexp(np.abs(a).max(initial=1.0))
+    return np.asarray(np.ldexp(a, -exponent))

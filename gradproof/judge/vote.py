@@ -1,0 +1,222 @@
+"""Who agrees with whom on a disagreement, and whose fault it is.
+
+Two sides disagree, the hand-written gradient and autograd; the others are asked which is right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradproof.cases.case import Case, wide
+from gradproof.judge.clock import Clock
+from gradproof.judge.network import judge
+from gradproof.judge.verdict import Finding
+from gradproof.rounding.bound import BLIND
+from gradproof.subject.subject import Subject
+from gradproof.witnesses.complex_step import complex_step
+from gradproof.witnesses.enclosure import enclose
+from gradproof.witnesses.enclosure.differentiate import Unsupported
+from gradproof.witnesses.enclosure.enclose import Enclosure
+from gradproof.witnesses.finite_differences import differences
+
+_ENTRIES = 6
+"""Of how many wrong entries the witnesses are asked, while they abstain."""
+_ROUGHLY = 2.0**-6
+"""How far from a derivative a difference quotient may be, or a gradient that means to be one."""
+_FORWARD = "your forward is not torch's function"
+_BY_DESIGN = ", or its rule is no derivative by design (detach, padding_idx)"
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What was said on one entry of a finding: its worst, or the worst with a witness.
+
+    agreement     who agrees with whom, such as "autograd = complex step ≠ manual"; "" without vote
+    verdict       whose fault it is, in words
+    """
+
+    index: tuple[int, ...]
+    agreement: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class _Opinion:
+    """Where a witness says that a derivative lies; at a kink, where the one-sided ones do."""
+
+    witness: str
+    low: float
+    high: float
+    kink: bool = False
+
+    def off(self, value: float) -> float:
+        """How far a value lies outside."""
+        return max(self.low - value, value - self.high, 0.0) if math.isfinite(value) else math.inf
+
+    def sides_with(self, value: float, other: float, bound: float) -> bool:
+        """Whether a value is right within the bound, and nearer than the other.
+
+        In a layer that rounds much in float64 itself, a sixteenth of the gap will do.
+        """
+        distance, gap = self.off(value), self.off(other)
+        return distance < gap and (distance <= bound or distance <= gap / 16)
+
+
+def votes(subject: Subject, finding: Finding) -> Votes:
+    """Ask manual, autograd and the witnesses about an entry that disagrees."""
+    worst, c = finding.figures.worst_index, finding.comparison
+    if c is None:
+        return Votes(worst, "", "the contract of a layer is broken")
+    if finding.verdict == "convention":
+        text = "manual ≠ autograd, both one-sided derivatives"
+        return Votes(worst, text, "kink: another choice than PyTorch's")
+    if not hasattr(finding.case.layer, "forward"):
+        return Votes(worst, "manual ≠ torch.optim", "the update is wrong")
+    if finding.quantity not in finding.case.arrays:
+        return Votes(worst, "manual ≠ torch", _FORWARD)
+    same = _forward_agrees(subject, finding.case)
+    index, opinions = _opinions(finding)
+    m, r, bound = (float(a[index]) for a in (c.manual, c.reference, c.bound))
+    if not opinions:
+        verdict = _FORWARD if same is False else "the backward pass, if autograd is right"
+        return Votes(index, "manual ≠ autograd, no witness speaks", verdict)
+    if opinions[-1].kink:
+        return Votes(index, *_at_a_kink(finding, opinions[-1], m, r, bound))
+    return Votes(index, *_two_against_one(finding, opinions, m, r, bound, same))
+
+
+def _two_against_one(
+    finding: Finding, opinions: list[_Opinion], m: float, r: float, bound: float, same: bool | None
+) -> tuple[str, str]:
+    """The agreement and the verdict; the last opinion is the one that decides.
+
+    same    of `_forward_agrees`: that torch is wrong takes a forward that is known to be torch's
+    """
+    with_autograd = [o.witness for o in opinions if o.sides_with(r, m, bound)]
+    with_manual = [o.witness for o in opinions if o.sides_with(m, r, bound)]
+    alone = [o for o in opinions if o.witness not in (*with_autograd, *with_manual)]
+    groups = [["manual", *with_manual], ["autograd", *with_autograd]]
+    decider = opinions[-1]
+    if decider.witness in with_autograd:
+        groups.reverse()
+        verdict = _wrong_backward(finding) + (f", and {_FORWARD}" if same is False else "")
+    elif same is False:
+        verdict = _FORWARD
+    elif same and decider.witness in with_manual:
+        far = decider.off(r) > _ROUGHLY * abs(decider.low)
+        verdict = "PyTorch is wrong here" + (_BY_DESIGN if far else "")
+    else:
+        verdict = "undecided"
+    said = " ≠ ".join(" = ".join(group) for group in groups)
+    if alone:
+        names = " = ".join(o.witness for o in alone)
+        said += f" ≠ {names} {(alone[-1].low + alone[-1].high) / 2}"
+    return said, verdict
+
+
+def _at_a_kink(
+    finding: Finding, opinion: _Opinion, m: float, r: float, bound: float
+) -> tuple[str, str]:
+    manual, autograd = (opinion.off(value) <= bound for value in (m, r))
+    if autograd and not manual:
+        return "kink: autograd is a one-sided derivative, manual is not", _wrong_backward(finding)
+    if manual and not autograd:
+        text = "kink: manual is a one-sided derivative, autograd is not"
+    else:
+        text = f"manual ≠ autograd, {'both' if manual else 'neither'} one-sided derivatives"
+    return text, "kink: another choice than PyTorch's"
+
+
+def _opinions(finding: Finding) -> tuple[tuple[int, ...], list[_Opinion]]:
+    """What witnesses say of the worst entry that one of them speaks on; who decides comes last.
+
+    A kink is passed by for an entry where there is none. Differences are asked where nobody speaks.
+    """
+    proved = _enclosure(finding.case)
+    kinks = []
+    for index in _worst(finding):
+        found = list(_spoken(finding, proved, index))
+        if found and not found[-1].kink:
+            return index, found
+        kinks += [(index, found)] if found else []
+    if kinks:
+        return kinks[0]
+    index = finding.figures.worst_index
+    return index, list(_estimated(finding, index))
+
+
+def _spoken(
+    finding: Finding, proved: Enclosure | None, index: tuple[int, ...]
+) -> Iterator[_Opinion]:
+    step = complex_step(finding.case, finding.quantity, index)
+    if step is not None:
+        yield _Opinion("complex step", step, step)
+    if proved is not None and proved.decided[finding.quantity][index]:
+        low, high = (float(end[index]) for end in proved.ends[finding.quantity])
+        kink = bool(proved.kinks[finding.quantity][index])
+        opinion = _Opinion("enclosure", low, high, kink)
+        if kink or not _contradicted(finding, index, opinion):
+            yield opinion
+
+
+def _contradicted(finding: Finding, index: tuple[int, ...], opinion: _Opinion) -> bool:
+    """Whether forward on plain floats changes otherwise than it does on balls, by far.
+
+    It may treat them in another way, or keep something that they do not pass through.
+    """
+    estimate = differences(finding.case, finding.quantity, index)
+    if estimate is None:
+        return False
+    value, error = estimate
+    return opinion.off(value) > _ROUGHLY * max(abs(value), abs(opinion.low)) + 16 * error
+
+
+def _estimated(finding: Finding, index: tuple[int, ...]) -> Iterator[_Opinion]:
+    estimate = differences(finding.case, finding.quantity, index)
+    c = finding.comparison
+    if estimate is not None and c is not None:
+        value, error = estimate
+        opinion = _Opinion("finite differences", value - error, value + error)
+        if opinion.off(float(c.manual[index])) or opinion.off(float(c.reference[index])):
+            yield opinion  # otherwise it cannot tell them apart
+
+
+def _worst(finding: Finding) -> Iterator[tuple[int, ...]]:
+    c = finding.comparison
+    assert c is not None
+    with np.errstate(all="ignore"):
+        ratio = np.where(c.error > c.bound, np.asarray(c.error / c.bound), 0.0)
+    for at in np.argsort(-ratio, axis=None, kind="stable")[:_ENTRIES]:
+        index = tuple(int(i) for i in np.unravel_index(at, ratio.shape))
+        if ratio[index] > 0:
+            yield index
+
+
+def _enclosure(case: Case) -> Enclosure | None:
+    if not enclose.available() or enclose.entries(case) > enclose.MOST:
+        return None
+    try:
+        return enclose.enclose(case)
+    except Unsupported:
+        return None
+
+
+def _wrong_backward(finding: Finding) -> str:
+    if not hasattr(finding.case.layer, "steps"):
+        return "the backward pass is wrong"
+    # Layers are judged first, so what is left of a network is how it joins them.
+    what = "backward pass" if finding.depth == "free" else "wiring"
+    return f"the network's {what} is wrong"
+
+
+def _forward_agrees(subject: Subject, case: Case) -> bool | None:
+    """Whether forward is torch's function, in float64; None where its outputs are all rounding."""
+    found = judge(subject, wide(case), Clock()).findings
+    outputs = [f for f in found if f.quantity not in case.arrays and not f.layer]
+    if any(f.failed and f.comparison is not None for f in outputs):
+        return False
+    return None if any(f.cause == BLIND for f in outputs) else True

@@ -1,0 +1,1 @@
+"""Planted bugs: how they are made, hunted and scored."""

@@ -1,0 +1,96 @@
+"""PyTorch's side of a case: outputs, gradients, and samples of their rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+from gradproof.arrays import Array
+from gradproof.oracle import tensors
+from gradproof.oracle.tensors import as_array, pair, pull_back, tensor
+from gradproof.rounding.disturb import Disturbance, disturb
+from gradproof.rounding.sums_of_products import magnitude, sums_of_products
+
+Gradients: TypeAlias = list[Array | None]
+
+
+class Oracle:
+    """A twin evaluated on arrays; every gradient is that of Σ ⟨dy, y⟩.
+
+    function   of tensors, returning a tensor or a tuple of them
+    arrays     its arguments; an absent one is None
+    smooth     which of them have a gradient
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arrays: Sequence[Array | None],
+        smooth: Sequence[bool],
+    ) -> None:
+        self._function = function
+        self._inputs = [
+            None if a is None else tensor(a, s) for a, s in zip(arrays, smooth, strict=True)
+        ]
+        self._smooth = [t for t, s in zip(self._inputs, smooth, strict=True) if s and t is not None]
+        self._outputs = self._run(self._inputs)
+        self.y = [as_array(out) for out in self._outputs]
+
+    def _run(self, inputs: Sequence[Tensor | None]) -> list[Tensor]:
+        y = self._function(*inputs)
+        return list(y) if isinstance(y, (tuple, list)) else [y]
+
+    def set_dy(self, dy: Sequence[Array | None]) -> None:
+        self._dy = [None if d is None else tensor(d) for d in dy]
+
+    def gradients(self) -> Gradients:
+        """One per smooth argument, in order; None where torch has none."""
+        self._gradients = pull_back(self._outputs, self._dy, self._smooth)
+        return [None if g is None else as_array(g) for g in self._gradients]
+
+    def magnitudes(self, backward: bool = True) -> list[Array | None]:
+        """Σ |term| of each output and then each gradient where all are sums of products, else [].
+
+        backward   whether gradients are wanted; without, they are None
+        """
+        if not sums_of_products(self._outputs):
+            return []
+        inputs = [None if t is None else magnitude(t) for t in self._inputs]
+        smooth = [t for t in inputs if t is not None and t.requires_grad]
+        outputs = self._run(inputs)
+        dy = [None if d is None else d.abs() for d in self._dy]
+        terms = pull_back(outputs, dy, smooth) if backward else [None] * len(smooth)
+        return [None if t is None else as_array(t) for t in (*outputs, *terms)]
+
+    def cheap_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
+        """(disturbed, undisturbed) of each gradient; only the incoming cotangent is disturbed.
+
+        The gradient is linear in it, so no kink is crossed and the forward is not repeated.
+        """
+        for seed in range(tensors.CHEAP):
+            dy = [None if d is None else disturb(d, seed) for d in self._dy]
+            moved = pull_back(self._outputs, dy, self._smooth)
+            yield [pair(m, g) for m, g in zip(moved, self._gradients, strict=True)]
+
+    def thorough_samples(
+        self, backward: Callable[[], bool] = lambda: True
+    ) -> Iterator[list[tuple[Array, Array] | None]]:
+        """The same for each output and then each gradient, with all arithmetic disturbed.
+
+        backward   whether the next sample is to have gradients; without, they are None
+        """
+        mode = Disturbance(seed=0)
+        nothing: list[Tensor | None] = [None] * len(self._smooth)
+        with mode:
+            exact = self._everything()
+        for _ in range(tensors.THOROUGH):
+            mode.again()
+            with mode:
+                moved = self._everything() if backward() else [*self._run(self._inputs), *nothing]
+            yield [pair(m, e) for m, e in zip(moved, exact, strict=True)]
+
+    def _everything(self) -> list[Tensor | None]:
+        outputs = self._run(self._inputs)
+        return [*outputs, *pull_back(outputs, self._dy, self._smooth)]

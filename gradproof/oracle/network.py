@@ -1,0 +1,125 @@
+"""PyTorch's side of a network: one run yields every layer's inputs, cotangents and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from gradproof.arrays import Array
+from gradproof.cases.case import Case
+from gradproof.oracle import tensors
+from gradproof.oracle.tensors import as_array, pair, pull_back, tensor
+from gradproof.rounding.disturb import Disturbance, disturb
+
+
+class NetworkOracle:
+    """The network run by its layers' twins on one autograd graph.
+
+    Each use of a value is a view of its own. The gradient of a step's outputs with respect to its
+    views is the layer's alone; that with respect to the values is what torch accumulated.
+
+    y          the network's outputs
+    given      per step, the arrays its layer received (None: absent)
+    outputs    per step, what it returned
+    """
+
+    def __init__(self, twin: Any, case: Case) -> None:
+        self._twin, self._net = twin, case.layer
+        self.inputs = [
+            None if a is None else tensor(a, s)
+            for a, s in zip(case.arrays.values(), case.smooth, strict=True)
+        ]
+        self._leaves = [t for t in self.inputs if t is not None and t.requires_grad]
+        self._uses, self._outs = self._run(self.inputs)
+        self.given = [[None if u is None else as_array(u) for u in uses] for uses in self._uses]
+        self.outputs = [[as_array(o) for o in outs] for outs in self._outs]
+        self.y = self.outputs[-1]
+
+    def _run(
+        self, inputs: Sequence[Tensor | None], seed: int | None = None
+    ) -> tuple[list[list[Tensor | None]], list[list[Tensor]]]:
+        """Uses and outputs of each step; with a seed, every step's outputs are disturbed."""
+        values: dict[str | None, Tensor | None] = dict(zip(self._net.inputs, inputs, strict=True))
+        values[None] = None
+        all_uses, all_outs = [], []
+        for i, step in enumerate(self._net.steps):
+            uses = [_own_view(values[name]) for name in step.args]
+            y = self._twin(step.layer, *uses)
+            outs = list(y) if isinstance(y, (tuple, list)) else [y]
+            if seed is not None:
+                outs = [disturb(o, seed + 97 * i) if o.is_floating_point() else o for o in outs]
+            values.update(zip(step.outs, outs, strict=True))
+            all_uses.append(uses)
+            all_outs.append(outs)
+        return all_uses, all_outs
+
+    def set_dy(self, dy: Sequence[Array | None]) -> None:
+        """Pull the cotangent back through the whole network.
+
+        Sets `cotangents`, per step those of its outputs, and `gradients`, of the smooth inputs.
+        """
+        self._dy = [None if d is None else tensor(d) for d in dy]
+        inner = [o for outs in self._outs[:-1] for o in outs if o.requires_grad]
+        pulled = pull_back(self._outs[-1], self._dy, [*self._leaves, *inner])
+        arrived = dict(zip(map(id, inner), pulled[len(self._leaves) :], strict=True))
+        self._cotangents = [[arrived.get(id(o)) for o in outs] for outs in self._outs[:-1]]
+        self._cotangents.append(self._dy)
+        self._gradients = pulled[: len(self._leaves)]
+        self.gradients = [None if g is None else as_array(g) for g in self._gradients]
+        self.cotangents = [
+            tuple(None if d is None else as_array(d) for d in ds) for ds in self._cotangents
+        ]
+
+    def isolated(self, i: int) -> list[Array | None]:
+        """The gradients of step i's layer alone, one per smooth argument."""
+        smooth = [u for u in self._uses[i] if u is not None and u.requires_grad]
+        pulled = pull_back(self._outs[i], self._cotangents[i], smooth)
+        return [None if g is None else as_array(g) for g in pulled]
+
+    def requires_grad(self, i: int) -> tuple[bool, ...]:
+        return tuple(u is not None and u.requires_grad for u in self._uses[i])
+
+    def cheap_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
+        """(disturbed, undisturbed) of y and the gradients; what the steps pass on is disturbed."""
+        exact = [*self._outs[-1], *self._gradients]
+        for k in range(tensors.CHEAP):
+            _, outs = self._run(self.inputs, seed=1000 * k)
+            for i, step_outs in enumerate(outs):
+                for out in step_outs:
+                    if out.requires_grad:
+                        out.register_hook(_Disturber(1000 * k + i))  # type: ignore[no-untyped-call]
+            moved = [*outs[-1], *pull_back(outs[-1], self._dy, self._leaves)]
+            yield [pair(m, e) for m, e in zip(moved, exact, strict=True)]
+
+    def thorough_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
+        """The same with all arithmetic disturbed, inside the layers as well."""
+        mode = Disturbance(seed=1)
+        with mode:
+            exact = self._everything()
+        for _ in range(tensors.THOROUGH):
+            mode.again()
+            with mode:
+                moved = self._everything()
+            yield [pair(m, e) for m, e in zip(moved, exact, strict=True)]
+
+    def _everything(self) -> list[Tensor | None]:
+        _, outs = self._run(self.inputs)
+        return [*outs[-1], *pull_back(outs[-1], self._dy, self._leaves)]
+
+
+class _Disturber:
+    """A hook that disturbs the gradient passing by."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        return disturb(gradient, self._seed)
+
+
+def _own_view(value: Tensor | None) -> Tensor | None:
+    if value is None or not value.requires_grad:
+        return value
+    return value.view_as(value)

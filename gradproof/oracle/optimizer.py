@@ -1,0 +1,93 @@
+"""PyTorch's side of an optimiser's step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+
+from gradproof.arrays import Array, frozen
+from gradproof.cases.case import Case
+from gradproof.cases.optimizer_case import Arrays, State, apart
+from gradproof.oracle import tensors
+from gradproof.rounding.disturb import Disturbance, disturb
+from gradproof.subject.subject import Subject
+
+Tensors: TypeAlias = dict[str, Any]
+States: TypeAlias = dict[str, dict[str, Any]]
+
+
+def step_of(subject: Subject, case: Case, before: Mapping[str, Array]) -> Arrays:
+    """What the reference makes of a step with the case's optimiser and parameters."""
+    params = {name: a for name, a in case.arrays.items() if a is not None}
+    return flat(*as_arrays(ReferenceStep(subject, case.layer, params, *apart(before))()))
+
+
+class ReferenceStep:
+    """One step of the optimiser's twin from given arrays, to be run as often as it is needed."""
+
+    def __init__(
+        self, subject: Subject, optimizer: Any, params: Arrays, grads: Arrays, state: State
+    ) -> None:
+        def tensors(arrays: dict[str, Any]) -> Tensors:
+            return {name: torch.from_numpy(np.array(a)) for name, a in arrays.items()}
+
+        self._twin, self._optimizer = subject.step_twin, optimizer
+        self._params, self._grads = tensors(params), tensors(grads)
+        self._state = {name: tensors(entries) for name, entries in state.items()}
+
+    def __call__(
+        self, grads: Tensors | None = None, state: States | None = None
+    ) -> tuple[Tensors, States]:
+        assert self._twin is not None, "the subject has optimisers but no step_twin"
+        made: tuple[Tensors, States] = self._twin(
+            self._optimizer,
+            self._params,
+            self._grads if grads is None else grads,
+            self._state if state is None else state,
+        )
+        return made
+
+    def nearby(self, seed: int) -> tuple[Tensors, States]:
+        """Gradients and state disturbed in the last place; counters and other scalars are not.
+
+        A fused kernel such as lerp may round the disturbance of one operand away.
+        """
+        grads = {n: disturb(g, seed + i) for i, (n, g) in enumerate(self._grads.items())}
+        state = {
+            n: {k: disturb(v, seed + 31 + i) if v.ndim else v for i, (k, v) in enumerate(s.items())}
+            for n, s in self._state.items()
+        }
+        return grads, state
+
+
+def as_arrays(pair: tuple[Tensors, States]) -> tuple[Arrays, State]:
+    """Parameters and state as read-only arrays of their own memory."""
+    params, state = pair
+    held = {n: {k: frozen(v.numpy().copy()) for k, v in s.items()} for n, s in state.items()}
+    return {n: frozen(p.numpy().copy()) for n, p in params.items()}, held
+
+
+def flat(params: Arrays, state: State) -> Arrays:
+    """p0, p1, … and p0.exp_avg, … in one dictionary; a state entry that is None is absent."""
+    flat = dict(params)
+    for name, entries in state.items():
+        flat |= {f"{name}.{k}": np.asarray(v) for k, v in entries.items() if v is not None}
+    return flat
+
+
+def noise_samples(twin: ReferenceStep) -> Iterator[dict[str, Any]]:
+    """(disturbed, undisturbed) of each entry of a step run with its arithmetic disturbed."""
+    mode = Disturbance(seed=2)
+    with mode:
+        exact = twin()
+    undisturbed = flat(*as_arrays(exact))
+    for seed in range(tensors.THOROUGH):
+        near = twin.nearby(seed)
+        mode.again()
+        with mode:
+            moved = twin(*near)
+        disturbed = flat(*as_arrays(moved))
+        yield {n: (disturbed[n], undisturbed[n]) for n in undisturbed}

@@ -1,0 +1,220 @@
+"""The bound: how much of a difference is rounding, measured element by element.
+
+    |manual − reference| ≤ C × floor
+    floor = max(u |g|, max_k |g_k − g|) + least
+
+where g_k is the reference with its arithmetic disturbed in the last place, and g the same run
+undisturbed; for a sum of products, u Σ |term| is one more of these. `least` is what underflow may
+lose: the smallest normal number, times the size of the data that may multiply it afterwards.
+Nothing of manual enters the floor, so a wrong gradient cannot raise its own bound. Samples are
+taken only until everything is within the bound: each can only raise it, so an early acceptance is
+the verdict that all of the samples would have given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+C = 16.0
+"""Errors of up to C noise floors are rounding; see docs/decisions."""
+
+
+@cache
+def _limits(dtype: Any) -> tuple[float, float]:
+    """Unit roundoff and the smallest normal number."""
+    info = np.finfo(dtype)
+    return float(info.eps) / 2, float(info.smallest_normal)
+
+
+class Comparison:
+    """Two arrays of the same shape and dtype, and the floor measured so far.
+
+    scale    size of the data by which an underflowed number may be multiplied
+    """
+
+    def __init__(self, manual: Array, reference: Array, scale: float = 1.0) -> None:
+        self.manual, self.reference, self.scale = manual, reference, scale
+        self.samples = 0
+        self._within: bool | None = None  # not known
+        self._roundoff, normal = _limits(reference.dtype)
+        self._least = normal * scale
+        with np.errstate(all="ignore"):
+            error = np.asarray(manual - reference)
+            np.abs(error, out=error)
+            if _finite(error):
+                self.exact = not error.any()
+            else:
+                error = np.where(np.isnan(error), np.inf, error)
+                error = np.where(same(manual, reference), 0.0, error)
+                self.exact = bool(np.array_equal(manual, reference))
+            if not self.exact:
+                self.floor = self._first_floor()
+                self.error = error
+
+    def _first_floor(self) -> Array:
+        floor = np.asarray(np.abs(self.reference))
+        floor *= self._roundoff
+        floor += self._least
+        return floor if _finite(floor) else np.where(np.isfinite(floor), floor, 0.0)
+
+    def add(self, disturbed: Array, undisturbed: Array) -> None:
+        """One more sample of the noise; where only one side is finite, anything may be."""
+        self.samples += 1
+        if self.exact:
+            return
+        with np.errstate(all="ignore"):
+            noise = np.asarray(disturbed - undisturbed)
+            np.abs(noise, out=noise)
+            noise += self._least
+            if not _finite(noise):
+                noise = np.where(same(disturbed, undisturbed), self._least, noise)
+                noise = np.where(np.isfinite(noise), noise, np.inf)
+        self._raise(noise)
+
+    def add_terms(self, terms: Array) -> None:
+        """Σ |term| of the sum that each entry is: u times it is rounding; see `magnitude`."""
+        self.samples += 1
+        if self.exact:
+            return
+        with np.errstate(all="ignore"):
+            noise = np.asarray(np.abs(terms))
+            noise *= self._roundoff
+            noise += self._least
+            if not _finite(noise):  # too large to be added up: nothing is said
+                noise = np.where(np.isfinite(noise), noise, 0.0)
+        self._raise(noise)
+
+    def _raise(self, noise: Array) -> None:
+        self.floor = np.maximum(self.floor, noise, out=noise)
+        self._within = None
+
+    @property
+    def bound(self) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(C * (self._first_floor() if self.exact else self.floor))
+
+    def within(self) -> bool:
+        if self.exact:
+            return True
+        if self._within is None:
+            self._within = bool((self.error <= self.bound).all())
+        return self._within
+
+
+def _finite(array: Array) -> bool:
+    """Of numbers that are not negative; in one pass, for their largest tells."""
+    return math.isfinite(np.maximum.reduce(array, axis=None, initial=0.0))
+
+
+def same(a: Array, b: Array) -> Array:
+    """Equal infinities, and NaN on both sides, are no difference."""
+    return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))
+
+
+def settle(comparisons: Mapping[str, Comparison], samples: Iterable[Mapping[str, Any]]) -> int:
+    """Take samples {quantity: (disturbed, undisturbed)} until all is within its bound.
+
+    Returns the number of samples taken.
+    """
+    taken = 0
+    if within(comparisons):
+        return taken
+    for sample in samples:
+        taken += 1
+        for quantity, (disturbed, undisturbed) in sample.items():
+            c = comparisons.get(quantity)
+            if c is not None and not c.within():  # its verdict stands: the floor only grows
+                c.add(disturbed, undisturbed)
+        if within(comparisons):
+            break
+    return taken
+
+
+def within(comparisons: Mapping[str, Comparison]) -> bool:
+    """Whether all are within their bounds."""
+    return all(c.within() for c in comparisons.values())
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a comparison says in numbers; the fields are those of `records.Agreement`."""
+
+    max_abs_diff: float
+    max_ulp_diff: float
+    worst_ratio: float
+    worst_index: tuple[int, ...]
+    manual: float
+    reference: float
+    bound: float
+    n_over: int
+    cosine: float
+    norm_ratio: float
+
+
+BLIND = "bound as large as the values"
+_FEW = 64
+"""Of most arrays so many entries tell what all would."""
+
+
+def vacuous(c: Comparison) -> str:
+    """Why a comparison could not have failed, or ""."""
+    if c.reference.size == 0:
+        return "empty"
+    if not c.exact and _visible(c.floor.flat[:_FEW], c.reference.flat[:_FEW]):
+        return ""
+    if not c.reference.any():
+        return "all zero"
+    visible = c.exact or _visible(c.floor, c.reference)
+    return "" if visible else BLIND
+
+
+def _visible(floor: Array, reference: Array) -> bool:
+    """Whether any entry is larger than its bound."""
+    with np.errstate(over="ignore"):
+        return not (C * floor >= np.abs(reference)).all()
+
+
+def figures(c: Comparison) -> Figures:
+    """Summarise a comparison."""
+    m, r = c.manual, c.reference
+    if r.size == 0:
+        return Figures(0.0, 0.0, 0.0, (), np.nan, np.nan, np.nan, 0, np.nan, np.nan)
+    if c.exact:
+        at = int(np.abs(r).argmax()) if r.any() else 0
+        value = float(r.flat[at])
+        index = tuple(int(i) for i in np.unravel_index(at, r.shape))
+        bound = C * abs(value) * _limits(r.dtype)[0]
+        one = 1.0 if r.any() else np.nan
+        return Figures(0.0, 0.0, 0.0, index, value, value, bound, 0, one, one)
+    with np.errstate(all="ignore"):
+        bound_all = c.bound
+        ratio = np.asarray(c.error / bound_all)
+        # An infinite error where the noise is infinite as well is no evidence.
+        ratio = np.where(np.isnan(ratio), 0.0, ratio)
+        at = int(ratio.argmax())
+        index = tuple(int(i) for i in np.unravel_index(at, r.shape))
+        ulps = float(np.fmax.reduce(c.error / np.spacing(np.abs(r)), axis=None, initial=0.0))
+        wide_m, wide_r = (a.astype(np.float64, copy=False).ravel() for a in (m, r))
+        scale = np.abs(wide_r).max() or 1.0
+        wide_m, wide_r = wide_m / scale, wide_r / scale
+        norm_m, norm_r = float(np.sqrt(wide_m @ wide_m)), float(np.sqrt(wide_r @ wide_r))
+        cosine = float(wide_m @ wide_r) / (norm_m * norm_r) if norm_m and norm_r else np.nan
+    return Figures(
+        float(c.error.max()),
+        ulps,
+        float(ratio.flat[at]),
+        index,
+        float(m.flat[at]),
+        float(r.flat[at]),
+        float(bound_all.flat[at]),
+        int((ratio > 1).sum()),
+        cosine,
+        norm_m / norm_r if norm_r else np.nan,
+    )

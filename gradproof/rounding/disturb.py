@@ -1,0 +1,214 @@
+"""Measuring rounding: the reference rerun with every primitive result disturbed in its last place.
+
+A `TorchDispatchMode` sees each aten operation of forward and backward alike, below autograd, so
+that saved values and cotangents are disturbed with the rest. Three rules make it the arithmetic's
+own uncertainty and nothing else:
+
+* Fused kernels hide their inner roundings, so they are run as torch's own decompositions; oneDNN's
+  recurrent layers and flash attention, which have none, are not chosen.
+* A contraction's rounding is not proportional to its result, so its operands are disturbed too:
+  another order of summation looks like that. What goes beyond is in `systematic`. An operation of
+  which nothing is known here, such as a convolution or a determinant, is taken for one.
+* Decisions (comparisons, signs, arg-maxima) are taken by the undisturbed run and replayed, so that
+  a disturbance never crosses a kink.
+
+Source    https://docs.pytorch.org/docs/stable/torch.compiler_ir.html (core aten operators)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+from torch._decomp import decomposition_table
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from gradproof.rounding import summation
+
+_ELEMENTARY = frozenset(
+    """abs neg add sub rsub mul div reciprocal exp exp2 expm1 log log1p log2 erf erfc sin cos atan
+    tanh sigmoid sqrt rsqrt square pow maximum minimum clamp clamp_min clamp_max relu amax amin max
+    min sum mean mm bmm mv dot addmm baddbmm addmv lerp addcmul addcdiv hypot lgamma
+    eq ne lt le gt ge sign sgn isnan isinf logical_and logical_or logical_not bitwise_and
+    bitwise_or bitwise_not argmax argmin any all where masked_fill sort topk cumsum prod""".split()
+)
+_CONTRACTIONS = frozenset("sum mean mm bmm mv dot addmm baddbmm addmv cumsum".split())
+_PRODUCTS_INSIDE = frozenset("add sub rsub addcmul addcdiv lerp".split())
+_PASSIVE = frozenset(
+    """where masked_fill clone copy _to_copy detach alias cat stack gather scatter index_select
+    index slice_scatter zeros zeros_like ones ones_like full full_like empty empty_like
+    empty_strided new_zeros new_empty new_empty_strided new_full fill zero scalar_tensor arange
+    relu maximum minimum clamp clamp_min clamp_max amax amin max min neg abs _unsafe_view
+    lift_fresh sort topk flip roll tril triu constant_pad_nd repeat select_backward
+    slice_backward _local_scalar_dense squeeze unsqueeze t transpose""".split()
+)
+_DECISIONS = frozenset("sign sgn floor ceil round trunc".split())
+_PIECEWISE = frozenset("hardshrink_backward softshrink_backward rrelu_with_noise".split())
+_COMPOSITE = "CompositeImplicitAutograd"
+"""The key of operations that torch itself writes as others."""
+_WIDTH = 4.0  # a disturbance is uniform within ± _WIDTH/2 units of roundoff
+_POOL = 1 << 16
+
+
+@cache
+def _pool(dtype: torch.dtype, repeats: int) -> torch.Tensor:
+    """Uniform disturbances to slice from, the same in every process, one after another so often."""
+    roundoff = torch.finfo(dtype).eps / 2
+    numbers = np.random.default_rng(2).uniform(-_WIDTH / 2, _WIDTH / 2, _POOL) * roundoff
+    return torch.from_numpy(numbers).to(dtype).repeat(repeats)
+
+
+def disturb(t: torch.Tensor, seed: int) -> torch.Tensor:
+    """t with every entry disturbed in its last place, the same way for the same seed.
+
+    Only towards zero: what is a probability remains one.
+    """
+    return t.addcmul(_finite(t), _slice(t, Random(seed)).abs(), value=-1)  # noqa: S311  (noise, no secret)
+
+
+def _finite(t: torch.Tensor) -> torch.Tensor:
+    """Infinity has no last place; a share of it taken off would leave NaN."""
+    return torch.nan_to_num(t, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _slice(like: torch.Tensor, random: Random) -> torch.Tensor:
+    n = like.numel()
+    pool = _pool(like.dtype, 2 * n // _POOL + 1 if n > _POOL // 2 else 1)
+    start = random.randrange(pool.numel() - n)
+    return pool[start : start + n].view(like.shape)
+
+
+class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Runs torch with fused kernels taken apart; the first run is exact and notes its decisions.
+
+    Each later run, begun by `again`, disturbs every arithmetic result and replays the decisions.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._random = Random(seed)  # noqa: S311  (noise, no secret)
+        self._decisions: list[torch.Tensor] = []
+        self._replayed: Iterator[torch.Tensor] | None = None
+        self._fused: list[tuple[bool, bool]] = []
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing here is compiled.
+
+        Else torch puts a wrapper around each operation, which costs as much as the disturbance
+        itself, and loads its compiler for it.
+        """
+        return False
+
+    def __enter__(self) -> Any:
+        self._fused.append(_choose_fused(False, False))
+        return super().__enter__()  # type: ignore[no-untyped-call]
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        _choose_fused(*self._fused.pop())
+
+    def again(self) -> None:
+        self._replayed = iter(self._decisions)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        role = _role_of(func)
+        if role is _VIEW:
+            return func(*args, **kwargs)
+        if callable(role):
+            with self:
+                return role(*args, **kwargs)
+        base, contraction, product, passive, decision, in_place = role
+        disturbing = self._replayed is not None
+        if disturbing and contraction:
+            args = [*args[:in_place], *(self._disturbed(a) for a in args[in_place:])]
+        elif disturbing and product and (len(args) > 2 or "alpha" in kwargs):
+            args = [args[0], self._disturbed(args[1]), *args[2:]]  # a rounded product is added
+        result = func(*args, **kwargs)
+        for i, out in enumerate(result if isinstance(result, (tuple, list)) else (result,)):
+            if not isinstance(out, torch.Tensor):
+                continue
+            if decision or not (out.is_floating_point() or out.is_complex()):
+                self._decide(out)
+            elif disturbing and not passive and not _counts(func, out):
+                self._disturb(base, partial(func, **kwargs), args, i, out)
+        return result
+
+    def _decide(self, out: torch.Tensor) -> None:
+        if self._replayed is None:
+            self._decisions.append(out.clone())
+        else:
+            out.copy_(next(self._replayed))
+
+    def _disturb(
+        self, base: str, func: Any, args: Sequence[Any], i: int, out: torch.Tensor
+    ) -> None:
+        """Disturb one of an operation's results, in place."""
+        real = torch.view_as_real(out) if out.is_complex() else out
+        noise = self._noise(real)
+        if base in summation.UNDERFLOWS and real is out:
+            summation.underflow(base, args, out, noise)
+        real.addcmul_(_finite(real), noise)
+        if base in summation.SUMS and real is out:
+            summation.add_sum(base, func, args, i, out, noise)
+
+    def _disturbed(self, operand: Any) -> Any:
+        if not isinstance(operand, torch.Tensor):
+            return operand
+        if operand.is_complex():
+            return torch.view_as_complex(self._disturbed(torch.view_as_real(operand)))
+        if operand.is_floating_point():
+            return operand.addcmul(_finite(operand), self._noise(operand))
+        return operand
+
+    def _noise(self, like: torch.Tensor) -> torch.Tensor:
+        return _slice(like, self._random)
+
+
+def _choose_fused(onednn: bool, flash: bool) -> tuple[bool, bool]:
+    """Whether torch may choose oneDNN's kernels and flash attention; returns what held before."""
+    backends: Any = torch.backends  # whose properties torch has no types for
+    before = backends.mkldnn.enabled, backends.cuda.flash_sdp_enabled()
+    backends.mkldnn.enabled = onednn
+    backends.cuda.enable_flash_sdp(flash)
+    return before
+
+
+def _counts(func: Any, out: torch.Tensor) -> bool:
+    """A lone whole number that was added to in place, such as an optimiser's step, is exact."""
+    adds = func.overloadpacket is torch.ops.aten.add_
+    return adds and out.ndim == 0 and bool(out == out.round())
+
+
+_VIEW = None
+_roles: dict[Any, Any] = {}
+
+
+def _role_of(func: Any) -> Any:
+    """None for a view, a function to run instead, or what kind of operation it is."""
+    if func not in _roles:
+        _roles[func] = _find_role(func)
+    return _roles[func]
+
+
+def _find_role(func: Any) -> Any | Callable[..., Any]:
+    name = func.overloadpacket.__name__
+    base = name.rstrip("_") or name
+    if func.is_view:
+        return _VIEW
+    if base not in _ELEMENTARY and base not in _PASSIVE:
+        if func in decomposition_table:
+            return decomposition_table[func]
+        if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSITE):
+            return func.decompose
+    known = _ELEMENTARY | _PASSIVE | _DECISIONS | _PIECEWISE
+    contraction = base in _CONTRACTIONS or base not in known
+    kinds = _PRODUCTS_INSIDE, _PASSIVE, _DECISIONS
+    return (base, contraction, *(base in kind for kind in kinds), int(name.endswith("_")))

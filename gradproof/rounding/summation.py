@@ -1,0 +1,95 @@
+"""What random disturbances in the last place do not show: roundings that all go one way, underflow.
+
+A sum of n terms in any order is off by at most (n − 1) u Σ |term|. Random disturbances of the terms
+average out far below that, but equal addends all round the same way and come near it.
+
+A product below the smallest normal number has lost digits, or everything, and what is left of it
+may be divided by something small. In proportion to what is left no disturbance says so.
+
+Source    Higham, Accuracy and Stability of Numerical Algorithms (2002), §4.2 for sums; §2.1: sums
+          and differences do not lose digits to underflow, so these are not looked at
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from gradproof.rounding.bound import C
+
+SUMS = frozenset(
+    """sum mean mm bmm mv dot addmm baddbmm addmv cumsum convolution convolution_backward""".split()
+)
+UNDERFLOWS = frozenset(
+    """mul div square pow reciprocal exp exp2 erfc sigmoid addcmul addcdiv mm bmm mv dot addmm
+    baddbmm addmv convolution convolution_backward""".split()
+)
+_COUNTED = frozenset(("convolution", "convolution_backward"))
+_OF_ONE = frozenset(("sum", "mean", "cumsum"))
+_OF_TWO = frozenset(("mul", "div"))
+
+
+def add_sum(
+    base: str,
+    func: Callable[..., Any],
+    args: Sequence[Any],
+    i: int,
+    out: torch.Tensor,
+    noise: torch.Tensor,
+) -> None:
+    """Disturb a sum of n terms so far that C floors are n u Σ |term|; up to C terms need no more.
+
+    i         which of the operation's results it is
+    noise     uniform within ±2u, in out's shape
+    """
+    length = _count(func, args, i) if base in _COUNTED else _length(base, args, out)
+    if isinstance(length, torch.Tensor):
+        noise = noise * torch.where(length > C, length, 0)
+    elif length > C:
+        noise = noise * length
+    else:
+        return
+    sizes = [a.abs() if isinstance(a, torch.Tensor) else a for a in args]
+    reach = torch.nan_to_num(_result(func(*sizes), i), nan=0.0, posinf=0.0)
+    out.addcmul_(reach, noise, value=1 / (2 * C))
+
+
+def _count(func: Callable[..., Any], args: Sequence[Any], i: int) -> torch.Tensor:
+    """How many terms each entry is the sum of: what the operation makes of ones."""
+    ones = [torch.ones_like(a) if isinstance(a, torch.Tensor) else a for a in args]
+    return _result(func(*ones), i)
+
+
+def _result(made: Any, i: int) -> torch.Tensor:
+    found: torch.Tensor = made[i] if isinstance(made, tuple) else made
+    return found
+
+
+def _length(base: str, args: Sequence[Any], out: torch.Tensor) -> int:
+    """How many terms each entry is the sum of."""
+    if base == "cumsum":
+        return int(args[0].shape[args[1]]) if args[0].ndim else 1
+    if base in _OF_ONE:
+        return int(args[0].numel()) // max(out.numel(), 1)
+    last = [a for a in args if isinstance(a, torch.Tensor)][-1]
+    return int(last.shape[-2] if last.ndim > 1 else last.shape[0])
+
+
+def underflow(base: str, args: Sequence[Any], out: torch.Tensor, noise: torch.Tensor) -> None:
+    """Let results below the smallest normal number be anything down to 0, and a lost product be.
+
+    noise     as in `add_sum`
+    """
+    limits = torch.finfo(out.dtype)
+    below = out.abs() < limits.tiny
+    if not below.any():
+        return
+    out.mul_(torch.where(below, 1 - noise.abs() / limits.eps, 1))  # |noise| ≤ 2u = eps
+    if base in _OF_TWO and out is not args[0]:
+        x, y = args[:2]
+        lost = (out == 0) & (x != 0) & (y != 0)
+        if base == "div":
+            lost &= torch.isfinite(torch.as_tensor(y))
+        out.add_(torch.where(lost, torch.sign(noise) * limits.smallest_normal * limits.eps, 0))

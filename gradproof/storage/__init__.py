@@ -1,0 +1,1 @@
+"""Files: written whole, rows, part files, the append-only journal, the environment."""

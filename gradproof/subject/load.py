@@ -1,0 +1,107 @@
+"""Loading the subject that a project names."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tomllib
+from dataclasses import is_dataclass
+from pathlib import Path
+
+from gradproof.errors import InputError
+from gradproof.subject.subject import Subject
+from gradproof.subject.traceback_place import blame
+
+
+def load_subject(root: Path | None = None) -> Subject:
+    """The subject named under ``[tool.gradproof] subject = "module:function"``.
+
+    root      folder of the pyproject.toml; by default the current folder or one above it
+
+    Raises    InputError when there is none, or it cannot be made; it says where that went wrong
+    """
+    project = project_root(root) / "pyproject.toml"
+    named = _named(project)
+    module, name = named.split(":", 1)
+    if str(project.parent) not in sys.path:
+        sys.path.insert(0, str(project.parent))
+    try:
+        function = getattr(importlib.import_module(module), name, None)
+        made = function() if callable(function) else None
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:  # it is the user's code, and may raise anything
+        raise InputError(_failure(named, error)) from error
+    if not callable(function):
+        given = "is absent" if function is None else f"is of type {type(function).__name__}"
+        raise InputError(
+            f"the subject {named} cannot be made: {name} {given} in {module}; define a function "
+            f"{name}() there that returns your gradproof.Subject, or name another one in {project}"
+        )
+    if not isinstance(made, Subject):
+        raise InputError(f"{named} returned {type(made).__name__}; a gradproof.Subject is expected")
+    for kind in made.rules:
+        _check_layer(kind)
+    return made
+
+
+def _check_layer(kind: type) -> None:
+    """Raises    InputError for what could not be run, or not be written into a case file."""
+    if not is_dataclass(kind):
+        raise InputError(
+            f"the layer {kind.__name__} is no dataclass, which a case is written down by; put "
+            "@dataclass(frozen=True) above it, with its options as fields"
+        )
+    for name in ("forward", "backward", "argument_kinds"):
+        if not callable(getattr(kind, name, None)):
+            raise InputError(
+                f"the layer {kind.__name__} has no {name}; what a layer has is in "
+                "gradproof.subject.LayerLike"
+            )
+
+
+def _named(project: Path) -> str:
+    """What the pyproject.toml names as the subject."""
+    try:
+        table = tomllib.loads(project.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{project} is not valid TOML: {error}; mend it there") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{project} cannot be read: {error}; make it a text file") from error
+    for key in ("tool", "gradproof"):
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise InputError(
+                f"{project}: {key} is of type {type(table).__name__}, a table is expected; write "
+                '[tool.gradproof] and below it subject = "module:function"'
+            )
+    named = table.get("subject")
+    if not isinstance(named, str) or not all(named.partition(":")):
+        raise InputError(
+            f'{project} has no [tool.gradproof] subject = "module:function"; add one that names '
+            "the function that returns your gradproof.Subject"
+        )
+    return named
+
+
+def _failure(named: str, error: BaseException) -> str:
+    """What the subject raised, where, and how to mend it."""
+    said, place = blame(error)
+    raised = f"{said} (at {place})" if place else said
+    if not isinstance(error, ImportError):
+        return f"the subject {named} cannot be made: {raised}; mend {place or named}"
+    missing = error.name or named
+    hint = "pip install torch" if missing == "torch" else f"install or mend {missing}"
+    return f"the subject {named} cannot be imported: {raised}; {hint}"
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The folder with a pyproject.toml: `start` (by default the current one) or one above it.
+
+    Raises    InputError when there is none
+    """
+    start = start or Path.cwd()
+    for folder in (start, *start.parents):
+        if (folder / "pyproject.toml").is_file():
+            return folder
+    raise InputError(f"no pyproject.toml in {start} or above it; run inside a project")

@@ -1,0 +1,85 @@
+"""Running a layer's two passes: what comes back is arrays, or the layer is told what it broke."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradproof.arrays import Array
+
+Dy = tuple[Array | None, ...]
+
+
+class Misconduct(Exception):
+    """The layer broke its contract; the text says how. `quantity` is the array concerned."""
+
+    def __init__(self, quantity: str, text: str) -> None:
+        super().__init__(text)
+        self.quantity = quantity
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What `forward` gave: the outputs as a tuple, and whether they came as one."""
+
+    outputs: tuple[Array, ...]
+    saved: Any
+    several: bool
+
+
+def forward(layer: Any, arrays: Sequence[Array | None]) -> Ran:
+    """``layer.forward``, its outputs as a tuple; they and what was saved are read-only from then.
+
+    Raises    Misconduct when it fails or returns what is no array
+    """
+    try:
+        y, saved = layer.forward(*arrays)
+    except Exception as error:
+        raise Misconduct("y", f"forward raised {_said(error)}") from error
+    outputs = tuple(map(_array, y if isinstance(y, tuple) else (y,)))
+    for out in outputs:
+        if not isinstance(out, np.ndarray):
+            raise Misconduct("y", f"forward returned {type(out).__name__}, not an array")
+    _freeze((outputs, saved))
+    return Ran(outputs, saved, isinstance(y, tuple))
+
+
+def _freeze(values: Any) -> None:
+    for value in values:
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
+        elif isinstance(value, tuple):
+            _freeze(value)
+
+
+def backward(layer: Any, ran: Ran, dy: Dy) -> dict[str, Array]:
+    """``layer.backward`` on a tuple of cotangents.
+
+    Raises    Misconduct when it fails or returns what is no dictionary of arrays
+    """
+    try:
+        grads = layer.backward(ran.saved, dy if ran.several else dy[0])
+    except Exception as error:
+        raise Misconduct("backward", f"backward raised {_said(error)}") from error
+    if not isinstance(grads, dict):
+        raise Misconduct("backward", f"backward returned {type(grads).__name__}, not a dictionary")
+    grads = {name: _array(g) for name, g in grads.items()}
+    for name, g in grads.items():
+        if not isinstance(g, np.ndarray):
+            raise Misconduct(name, f"its gradient is {type(g).__name__}, not an array")
+    return grads
+
+
+def _array(made: Any) -> Any:
+    """What NumPy makes of a reduction to one number is an array without axes, but for its type."""
+    return np.asarray(made) if isinstance(made, np.generic) else made
+
+
+def _said(error: Exception) -> str:
+    text = f"{type(error).__name__}: {error}"
+    if "read-only" in text:
+        return f"{text} (it writes into something it received)"
+    return text

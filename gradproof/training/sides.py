@@ -1,0 +1,208 @@
+"""A training step on either side, from the same parameters, optimiser state and batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gradproof.arrays import Array, frozen
+from gradproof.cases.case import Case
+from gradproof.cases.optimizer_case import Arrays, State
+from gradproof.oracle.layer import Oracle
+from gradproof.oracle.network import NetworkOracle
+from gradproof.oracle.optimizer import ReferenceStep, as_arrays
+from gradproof.oracle.tensors import as_array, tensor
+from gradproof.subject import passes
+from gradproof.subject.subject import Subject
+
+WHOLE = "loss"
+"""The name under which the whole network stands among its layers."""
+Forward: TypeAlias = Callable[..., Array]
+Place: TypeAlias = tuple[Arrays, State]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training run to record: what is trained, on what, by what rule.
+
+    network    its name; together with the data set and the optimiser it names the run
+    dataset    the data's name
+    optimizer  an optimiser of the subject, with its options
+    net        a network that ends in its loss, of shape ()
+    params     initial values of the inputs that are trained, as "layer.name"
+    batches    batches(step) → the other inputs at that step (from 1), the same whenever it is asked
+    evaluate   evaluate(params, forward) → (metric's name, its value) on held-out data, where
+               forward(net, *arrays) is the output of a network on either side
+    """
+
+    network: str
+    dataset: str
+    optimizer: Any
+    net: Any
+    params: Mapping[str, Array]
+    batches: Callable[[int], Mapping[str, Array]]
+    evaluate: Callable[[Mapping[str, Array], Forward], tuple[str, float]]
+
+    @cached_property
+    def layers(self) -> dict[str, tuple[str, ...]]:
+        """The parameters of each layer, and of the whole network."""
+        found: dict[str, tuple[str, ...]] = {}
+        names = tuple(name for name in self.net.inputs if name in self.params)
+        for name in names:
+            layer = layer_of(name)
+            found[layer] = (*found.get(layer, ()), name)
+        return {**found, WHOLE: names}
+
+    @property
+    def optimizer_name(self) -> str:
+        """``SGD(momentum=0.9)``: the type, and the options that differ from their defaults.
+
+        The learning rate is left out: it says more of the data than of the rule.
+        """
+        rule = self.optimizer
+        options = [
+            f"{f.name}={getattr(rule, f.name)!r}"
+            for f in fields(rule)
+            if f.init and f.name != "lr" and getattr(rule, f.name) != f.default
+            if f.default is not MISSING
+        ]
+        return type(rule).__name__ + (f"({', '.join(options)})" if options else "")
+
+    def arrays(self, params: Mapping[str, Array], batch: Mapping[str, Array]) -> dict[str, Array]:
+        """Every input of the network, in its order."""
+        return {name: params[name] if name in params else batch[name] for name in self.net.inputs}
+
+    @property
+    def dtype(self) -> Any:
+        return next(iter(self.params.values())).dtype
+
+
+def layer_of(quantity: str) -> str:
+    """The layer that a parameter, or an entry of its optimiser's state, belongs to."""
+    return quantity.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What a step came to: the loss and its gradients before it, parameters and state after it."""
+
+    loss: float
+    grads: Arrays
+    params: Arrays
+    state: State
+
+
+def manual_step(
+    training: Training, params: Arrays, state: State, batch: Mapping[str, Array]
+) -> Moved:
+    """One step of the side under test.
+
+    Raises    whatever the network or the optimiser raises
+    """
+    net = training.net
+    with np.errstate(all="ignore"):
+        ran = passes.forward(net, list(training.arrays(params, batch).values()))
+        given = passes.backward(net, ran, (np.ones((), training.dtype),))
+        grads = {name: given[name] for name in params if name in given}
+        new_params, new_state = training.optimizer.step(params, grads, state)
+    return Moved(float(ran.outputs[0]), grads, new_params, new_state)
+
+
+class Reference:
+    """The reference's side: the network and the optimiser by their twins."""
+
+    def __init__(self, subject: Subject, training: Training) -> None:
+        self._subject, self._training = subject, training
+        self._smooth = [name in training.params for name in training.net.inputs]
+
+    def gradients(
+        self, params: Mapping[str, Array], batch: Mapping[str, Array]
+    ) -> tuple[Array, Arrays]:
+        """The loss, and its gradient for each parameter that it depends on."""
+        training = self._training
+        arrays = training.arrays(params, batch)
+        oracle = Oracle(
+            lambda *tensors: self._subject.twin(training.net, *tensors),
+            list(arrays.values()),
+            self._smooth,
+        )
+        oracle.set_dy((np.ones((), training.dtype),))
+        names = (name for name in arrays if name in params)
+        pairs = zip(names, oracle.gradients(), strict=True)
+        return oracle.y[0], {name: frozen(g) for name, g in pairs if g is not None}
+
+    def disturbed(
+        self, params: Mapping[str, Array], batch: Mapping[str, Array]
+    ) -> Iterator[dict[str, tuple[Array, Array]]]:
+        """(disturbed, undisturbed) of the loss "y" and each gradient, all arithmetic disturbed."""
+        training = self._training
+        arrays = training.arrays(params, batch)
+        kinds = {name: "param" if name in params else "buffer" for name in arrays}
+        one = np.ones((), training.dtype)
+        case = Case(training.net, arrays, kinds, training.dtype.name, dy=(one,))
+        oracle = NetworkOracle(self._subject.twin, case)
+        oracle.set_dy(case.dy)
+        names = ["y", *(name for name in arrays if name in params)]
+        for sample in oracle.thorough_samples():
+            yield {n: s for n, s in zip(names, sample, strict=True) if s is not None}
+
+    def steps(self, places: Sequence[Place], batch: Mapping[str, Array]) -> list[Place]:
+        """One step from each of several places."""
+        return self.updates([(p, self.gradients(p, batch)[1], state) for p, state in places])
+
+    def updates(self, places: Sequence[tuple[Arrays, Arrays, State]]) -> list[Place]:
+        """The optimiser's step from parameters, gradients and state; it takes all at once."""
+        params: Arrays = {}
+        grads: Arrays = {}
+        state: State = {}
+        for i, (held, slopes, memory) in enumerate(places):
+            params |= {f"{i} {name}": p for name, p in held.items()}
+            grads |= {f"{i} {name}": g for name, g in slopes.items()}
+            state |= {f"{i} {name}": entries for name, entries in memory.items()}
+        twin = ReferenceStep(self._subject, self._training.optimizer, params, grads, state)
+        new_params, new_state = as_arrays(twin())
+        return [(_of(i, new_params), _of(i, new_state)) for i in range(len(places))]
+
+    def forward(self, net: Any, *arrays: Array) -> Array:
+        """The output of a network, such as the trained one without its loss."""
+        return as_array(self._subject.twin(net, *map(tensor, arrays)))
+
+
+def _of(place: int, entries: Mapping[str, Any]) -> dict[str, Any]:
+    start = f"{place} "
+    return {name.removeprefix(start): e for name, e in entries.items() if name.startswith(start)}
+
+
+def one_ulp_away(params: Mapping[str, Array], seed: int) -> Arrays:
+    """Every entry replaced by one of its two neighbours."""
+    r = np.random.default_rng(seed)
+    moved = {}
+    for name, p in params.items():
+        towards = np.where(r.random(p.shape) < 0.5, -np.inf, np.inf).astype(p.dtype)
+        moved[name] = frozen(np.nextafter(p, towards))
+    return moved
+
+
+def norms(layers: Mapping[str, tuple[str, ...]], arrays: Mapping[str, Array]) -> dict[str, float]:
+    """The Euclidean norm of each layer's arrays together; absent ones count as zero."""
+    squares = {}
+    for name, array in arrays.items():
+        flat = array.astype(np.float64, copy=False).ravel()
+        with np.errstate(all="ignore"):
+            squares[name] = float(flat @ flat)
+    return {
+        layer: float(np.sqrt(sum(squares.get(name, 0.0) for name in names)))
+        for layer, names in layers.items()
+    }
+
+
+def distances(
+    layers: Mapping[str, tuple[str, ...]], one: Mapping[str, Array], other: Mapping[str, Array]
+) -> dict[str, float]:
+    """‖one − other‖ of each layer's parameters."""
+    with np.errstate(all="ignore"):
+        return norms(layers, {name: one[name] - p for name, p in other.items()})

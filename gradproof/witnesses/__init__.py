@@ -1,0 +1,1 @@
+"""Independent answers: complex step, finite differences, proved enclosure."""

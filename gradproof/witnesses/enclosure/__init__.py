@@ -1,0 +1,1 @@
+"""Ball arithmetic: an interval that is proved to hold the true derivative."""

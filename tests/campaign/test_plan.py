@@ -1,0 +1,321 @@
+"""What runs, trials and soaks set out to do, and where they say that it took place."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the subject has twins in torch")
+
+from gradproof.campaign import plan, run, soak
+from gradproof.campaign.processes import in_processes, parallel
+from gradproof.errors import InputError
+from gradproof.mutation import study
+from gradproof.mutation.bug import Bug
+from gradproof.mutation.hunt import Hunted
+from gradproof.storage import environment
+from gradproof.subject.subject import Subject
+from gradproof.subject.traceback_place import blame_dump
+from manual.layers.activation_sigmoid import Sigmoid, Tanh
+from manual.layers.linear import Linear
+from manual.net import Net
+from manual.optimizers.adam import Adam
+from manual.optimizers.sgd import SGD
+from tests.command import project
+from tests.golden import unchanged
+from tests.planted import SUBJECT
+
+TANH = "manual.layers.activation_sigmoid:Tanh.backward"
+SIGN = Bug("sign", "Tanh", TANH, "np.subtract(1, dx,", "np.subtract(dx, 1,", cause="sign")
+STEP = Bug("step", "SGD", "manual.optimizers.sgd:SGD.update", "new += param", "new -= param")
+ONE = Bug(
+    "one", "Linear", "manual.layers.linear:Linear.backward", "g = rows(dy)", "g = 1 * rows(dy)"
+)
+AUTOMATIC = "Tanh.backward:3 y * y → y / y"
+
+
+def few(**changes: Any) -> Subject:
+    """Three layers, networks and two optimisers."""
+    kinds: tuple[type, ...] = (Net, Tanh, Linear, Sigmoid)
+    given: dict[str, Any] = {
+        "rules": {kind: SUBJECT.rules[kind] for kind in kinds},
+        "optimizers": {kind: SUBJECT.optimizers[kind] for kind in (SGD, Adam)},
+        "trajectories": lambda profile, seed: [profile, seed],
+        "bugs": lambda: [SIGN, STEP],
+        "harmless": lambda: [(ONE, "a factor of 1")],
+        "survivors": lambda: {AUTOMATIC: "nobody knows"},
+    }
+    return replace(SUBJECT, **given | changes)
+
+
+def test_the_tasks_of_a_run() -> None:
+    lines = []
+    for options in (
+        plan.Options(),
+        plan.Options("quick", examples=450, seed=2),
+        plan.Options("deep", examples=1),
+        plan.Options("example", examples=200),
+        plan.Options("quick", layers=("Tanh", "SGD")),
+        plan.Options("quick", layers=("Net",), examples=401, seed=1),
+    ):
+        tasks = plan.plan(few(), options)
+        lines += [f"{options.profile} {options.examples} {options.seed} {options.layers}"]
+        lines += [f"  {t.source} {t.target} {t.count} {t.seed} {t.name}" for t in tasks]
+    text = "\n".join(lines) + "\n"
+    unchanged("tasks", text)
+    assert [t.source for t in plan.plan(few(trajectories=None), plan.Options())].count(
+        "trajectory"
+    ) == 0
+
+
+def hunted(root: Path, options: study.Options, **changes: Any) -> list[study.Target]:
+    return study.plan(root, few(**changes), options)
+
+
+def test_the_targets_of_a_trial(tmp_path: Path) -> None:
+    lines = []
+    for options in (
+        study.Options(only="catalogue"),
+        study.Options(("SGD",)),
+        study.Options(("Tanh", "Linear"), only="automatic"),
+        study.Options(("Tanh",), only="catalogue"),
+    ):
+        lines += [f"{options.only or 'all'} {options.layers}"]
+        some = []
+        for t in hunted(tmp_path, options):
+            bug = t.bug.function if t.group == "automatic" else t.bug.name
+            blamed = f"of {' '.join(t.kinds)}, blaming {' '.join(t.callers)}"
+            some += [f"  {t.group} {bug} {blamed} {t.reason}".rstrip()]
+        lines += dict.fromkeys(some)
+    text = "\n".join(lines) + "\n"
+    unchanged("targets", text)
+    nothing = hunted(tmp_path, study.Options(only="catalogue"), bugs=None, harmless=None)
+    assert nothing == []
+    known = hunted(tmp_path, study.Options(only="automatic"), survivors=None)
+    assert {t.reason for t in known} == {""}
+
+
+def test_a_target_is_known_by_its_bug_its_seed_and_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keys(seed: int = 0, **changes: Any) -> list[str]:
+        options = study.Options(seed=seed, only="catalogue")
+        return [t.key for t in hunted(tmp_path, options, **changes)]
+
+    usual = keys()
+    assert len(set(usual)) == 3 and {len(key) for key in usual} == {16}
+    assert keys() == usual
+    assert not set(keys(seed=1)) & set(usual)
+    assert len(set(keys(bugs=lambda: [replace(SIGN, new="np.add(dx, 1,")])) & set(usual)) == 1
+    monkeypatch.setattr(study, "_state_of_the_code", lambda root: "other")
+    assert not set(keys()) & set(usual)
+
+
+def test_the_state_of_the_code_is_that_of_the_projects_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_module_of_a_test.py").write_text("X = 1\n")
+    before = study._state_of_the_code(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    import own_module_of_a_test  # type: ignore[import-not-found]  # noqa: F401
+
+    with_it = study._state_of_the_code(tmp_path)
+    assert with_it != before, "it is loaded"
+    assert study._state_of_the_code(tmp_path / "elsewhere") == before, "it lies elsewhere"
+    (tmp_path / "own_module_of_a_test.py").write_text("X = 2\n")
+    assert study._state_of_the_code(tmp_path) != with_it
+
+
+@pytest.mark.parametrize(
+    ("bug", "said"),
+    [
+        (
+            replace(SIGN, kind="Tanhh"),
+            "the bug 'sign' is in Tanhh, which the subject does not have",
+        ),
+        (replace(SIGN, cause="fate"), "the bug 'sign' has the cause 'fate'; choose one of "),
+        (replace(SIGN, old="not there"), "a bug cannot be planted: "),
+    ],
+)
+def test_a_bug_that_is_none(tmp_path: Path, bug: Bug, said: str) -> None:
+    with pytest.raises(InputError) as told:
+        hunted(tmp_path, study.Options(only="catalogue"), bugs=lambda: [bug])
+    assert str(told.value).startswith(said)
+
+
+def target(group: str = "catalogue", **changes: Any) -> study.Target:
+    bug = replace(SIGN, quantities=("x", "y"), origin="a book", **changes)
+    return study.Target(bug, group, ("Tanh",), ("Net", "Tanh"), "because", "k3y")
+
+
+def test_the_row_of_a_bug() -> None:
+    killed = Hunted("killed", 7, 0.123456, "Tanh", "x", "sign", 5, "Sigmoid", scored=True)
+    row = study._row(target(), killed)
+    assert (row.name, row.kind, row.function, row.group) == ("sign", "Tanh", TANH, "catalogue")
+    assert (row.old, row.new) == (SIGN.old, SIGN.new)
+    assert (row.origin, row.quantities, row.cause_planted) == ("a book", "x y", "sign")
+    assert (row.outcome, row.examples, row.seconds) == ("killed", 7, 0.1235)
+    assert (row.layer_named, row.layer_right) == ("Tanh", True)
+    assert (row.cause_named, row.cause_right) == ("sign", True)
+    assert (row.network_layer, row.network_layer_right) == ("Sigmoid", False)
+    assert (row.shrunk_size, row.reason, row.key) == (5, "because", "k3y")
+    elsewhere = study._row(target(), replace(killed, kind="Sigmoid", network="Net", cause="?"))
+    assert (elsewhere.layer_right, elsewhere.network_layer_right) == (False, True)
+    assert elsewhere.cause_right is False
+    assert study._row(target(), replace(killed, cause="?", scored=False)).cause_right is None
+    assert study._row(target(), replace(killed, scored=False)).cause_right is True
+    assert study._row(target(cause=""), killed).cause_right is None
+
+
+@pytest.mark.parametrize(
+    ("group", "outcome", "said"),
+    [
+        ("harmless", "survived", "harmless"),
+        ("harmless", "equivalent", "harmless"),
+        ("harmless", "killed", "false alarm"),
+        ("harmless", "timeout", "false alarm"),
+        ("automatic", "survived", "survived"),
+        ("catalogue", "timeout", "timeout"),
+    ],
+)
+def test_the_outcome_of_a_bug(group: str, outcome: str, said: str) -> None:
+    row = study._row(target(group), Hunted(outcome))
+    assert row.outcome == said
+    if outcome != "killed":
+        assert (row.layer_right, row.cause_right, row.network_layer_right) == (None, None, None)
+        assert row.shrunk_size is None
+
+
+def test_the_shards_of_a_soak() -> None:
+    tasks = soak.plan(SUBJECT, soak.Options(450, seed=2))
+    assert [*tasks] == [(2, 0), (2, 1), (2, 2)]
+    assert [(t.source, t.target, t.count) for t in tasks.values()] == [
+        ("network", "Net", count) for count in (200, 200, 50)
+    ]
+
+
+def test_where_a_run_took_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    found = environment.environment(tmp_path)
+    names = "python numpy torch scipy hypothesis pandas gradproof blas threads cpu cores device"
+    assert list(found) == [*names.split(), "platform", "commit"]
+    assert found["python"] == platform.python_version()
+    assert found["numpy"] == np.__version__
+    assert (found["threads"], found["device"]) == ("3", "cpu")
+    assert found["cores"] == os.cpu_count()
+    assert found["platform"] == platform.platform(terse=True)
+    assert found["commit"] == "unknown", "no repository"
+    known = Path("/proc/cpuinfo")
+    if known.exists() and "model name" in known.read_text():
+        assert f": {found['cpu']}\n" in known.read_text()
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert environment.environment(tmp_path)["threads"] == "as the libraries choose"
+    assert environment._version("no-such-package-anywhere") == "absent"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("vendor_id : X\nmodel name : A: fast one\nmodel name : B\n", "A: fast one"),
+        ("processor : 0\n", platform.machine()),
+        (None, platform.processor() or platform.machine()),
+    ],
+)
+def test_the_name_of_the_processor(
+    monkeypatch: pytest.MonkeyPatch, text: str | None, name: str
+) -> None:
+    def read(path: Path) -> str:
+        assert str(path) == "/proc/cpuinfo"
+        if text is None:
+            raise FileNotFoundError
+        return text
+
+    monkeypatch.setattr(Path, "read_text", read)
+    assert environment._cpu() == name
+
+
+def test_the_commit_of_a_run(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        command = ["git", "-C", str(tmp_path), *who, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet")
+    (tmp_path / "out").mkdir()
+    for name in ("code.py", "out/rows.csv"):
+        (tmp_path / name).write_text("1\n")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "first")
+    head = git("rev-parse", "HEAD")[:12]
+    (tmp_path / "new.py").write_text("1\n")
+    assert environment.commit(tmp_path) == head, "what git does not track does not count"
+    (tmp_path / "out/rows.csv").write_text("2\n")
+    assert environment.commit(tmp_path) == f"{head}+"
+    assert environment.commit(tmp_path, leave=tmp_path / "out") == head
+    assert environment.commit(tmp_path, leave=tmp_path.parent) == f"{head}+", "not inside"
+    (tmp_path / "code.py").write_text("2\n")
+    assert environment.commit(tmp_path, leave=tmp_path / "out") == f"{head}+"
+
+
+def test_a_run_says_at_its_beginning_what_it_is(tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    options = plan.Options("quick", 7, 3, ("Tanh",), out=Path("a"), runs=Path("b/c"))
+    folder, about = run._begin(root, options, {"Tanh": "chosen"})
+    assert folder.parent == root / "b/c" and about["run"] == folder.name
+    assert folder.name.endswith(f"-{os.getpid()}")
+    assert (folder / "parts").is_dir() and (folder / "witnesses").is_dir() and (root / "a").is_dir()
+    assert json.loads((folder / "run.json").read_text()) == about
+    assert list(about) == (
+        "run started finished profile seed examples layers conventions environment".split()
+    )
+    assert (about["profile"], about["seed"], about["examples"]) == ("quick", 3, 7)
+    assert (about["layers"], about["conventions"]) == (["Tanh"], {"Tanh": "chosen"})
+    assert about["finished"] is None and about["started"].endswith("+00:00")
+    assert about["environment"] == environment.environment(root)
+
+
+def test_no_more_tasks_are_asked_for_than_workers_can_have_at_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    asked: list[int] = []
+
+    def tasks() -> Iterator[int]:
+        for n in range(5):
+            asked.append(n)
+            yield n
+
+    made = parallel(abs, tasks(), 1)
+    assert next(made) == 0
+    assert len(asked) in (3, 4), "two at first, and one for each that is done"
+    assert list(made) == [1, 2, 3, 4], "one process does them in their order"
+    assert os.environ["MKL_NUM_THREADS"] == "1", "for the workers"
+
+
+def test_a_worker_that_dies_is_told_of(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as told:
+        list(in_processes(os._exit, [3], 1, tmp_path, "nothing is kept"))  # type: ignore[arg-type, list-item]
+    assert str(told.value) == "a worker process was killed (out of memory?); nothing is kept"
+    assert not list(tmp_path.iterdir()), "it left no traceback"
+
+
+def test_a_worker_that_crashes_is_told_of_with_the_place(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as told:
+        list(in_processes(faulthandler._sigsegv, [False], 1, tmp_path, "nothing is kept"))  # type: ignore[attr-defined, list-item]
+    crash = tmp_path / "crash.txt"
+    said = f"crashed: Segmentation fault; the traceback is in {crash}"
+    assert str(told.value) == f"a worker process {said}; nothing is kept"
+    dump = crash.read_text(encoding="utf-8")
+    assert blame_dump(dump) == ("Segmentation fault", ""), "all frames are of libraries"
+    mine = dump.replace("  File", f'  File "{__file__}", line 7 in twin\n  File', 1)
+    assert blame_dump(mine) == ("Segmentation fault", f"{__file__}:7")

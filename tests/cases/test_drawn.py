@@ -1,0 +1,235 @@
+"""What is drawn: numbers, cotangents and places in memory, and what a row says of a case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradproof import pytest_plugin
+from gradproof.arrays import largest
+from gradproof.campaign import processes
+from gradproof.campaign.example_row import About
+from gradproof.campaign.example_row import features as features_of
+from gradproof.campaign.worker import run_task
+from gradproof.cases.case import arguments
+from gradproof.cases.draw import make_case
+from gradproof.cases.values import HAZARDS, LAYOUTS, draw_dy, fill, lay_out
+from gradproof.errors import InputError
+from gradproof.judge.clock import Clock
+from gradproof.judge.verdict import Judgement
+from gradproof.subject.entries import Entry, choice, index, positive, real, spec, uniform
+from manual.layers.activation_sigmoid import Tanh
+from manual.layers.arithmetic import Add
+from manual.layers.linear import Linear
+from manual.layers.shape import Split
+from manual.net import Net, Step
+from tests.golden import unchanged
+from tests.planted import case_of, normal
+
+DOMAINS = {
+    "real": real(2, 3),
+    "number": real(),
+    "positive": positive(2, 2),
+    "uniform": uniform(2.0, 4.0, 8),
+    "choice": choice((-1.0, 1.0), 6),
+    "index": index(3, 8, low=1),
+    "ignored": index(3, 12, also=-100),
+}
+
+
+def numbers(array: Any) -> str:
+    return " ".join(f"{n:.6g}" for n in np.asarray(array).ravel().tolist())
+
+
+def test_the_seed_decides_every_number() -> None:
+    lines = []
+    for hazard in HAZARDS:
+        for name, entry in DOMAINS.items():
+            r = np.random.default_rng([7, len(lines)])
+            made = fill(entry, hazard, r, "float32")
+            assert made.dtype == ("int64" if entry.domain == "index" else "float32")
+            assert made.shape == entry.shape
+            lines.append(f"{hazard} {name}: {numbers(made)}")
+    outputs = [np.zeros((2, 3)), np.zeros(4, "float32"), np.zeros(2, int), np.zeros(())]
+    for hazard in ("normal", "broadcast", "mixed-scales", "sparse", "tiny", "huge"):
+        for i, dy in enumerate(draw_dy(outputs, hazard, 5)):
+            said = "none" if dy is None else f"{dy.dtype} {dy.shape} {numbers(dy)}"
+            lines.append(f"dy {hazard} {i}: {said}")
+            assert dy is None or not dy.flags.writeable
+    case = make_case(
+        spec(Linear(), x=real(2, 3), weight=real(4, 3)), "float64", ("few", "huge", "tiny"), "F", 3
+    )
+    lines += [f"case {n}: {'none' if a is None else numbers(a)}" for n, a in case.arrays.items()]
+    text = "\n".join([*lines, f"digest {case.digest}"]) + "\n"
+    unchanged("drawn", text)
+
+
+def test_an_unknown_domain_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown domain 'nowhere'"):
+        fill(Entry((2,), "nowhere"), "normal", np.random.default_rng(0), "float64")
+
+
+def test_a_cotangent_that_repeats_a_row_does_not_copy_it() -> None:
+    dy = draw_dy([np.zeros((5, 3))], "broadcast", 1)[0]
+    assert dy is not None and dy.strides[0] == 0
+    one = draw_dy([np.zeros(1)], "sparse", 1)[0]
+    assert one is not None and one.all(), "a lone entry is not set to zero"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_arrays_lie_elsewhere_with_the_same_numbers(layout: str) -> None:
+    for array in (normal(3, 4), normal(5), np.array(2.0), np.zeros((0, 3)), np.arange(6)):
+        laid = lay_out(array, layout)
+        assert np.array_equal(laid, array) and laid.dtype == array.dtype
+        assert not laid.flags.writeable and not np.shares_memory(laid, array)
+    wide = lay_out(normal(3, 4), layout)
+    assert wide.flags.c_contiguous == (layout == "C")
+    assert wide.flags.f_contiguous == (layout == "F")
+    assert (wide.strides[0] < 0) == (layout == "reversed")
+    assert (wide.strides[-1] == 16) == (layout == "strided")
+
+
+def test_the_largest_magnitude_is_at_least_one() -> None:
+    assert largest([np.array([-3.0, 2.0]), np.zeros((0, 2)), np.array(2.5)]) == 3.0
+    assert largest([np.array([0.5])]) == largest([]) == 1.0
+
+
+def test_arguments_are_named_up_to_the_last_that_is_given() -> None:
+    assert list(arguments(Linear(), ["x", "weight"])) == ["x", "weight"]
+    assert list(arguments(Linear(), ["x", "bias"])) == ["x", "weight", "bias"]
+    with pytest.raises(ValueError, match=r"Linear\.forward does not take x, sideways"):
+        arguments(Linear(), ["x", "sideways"])
+
+
+CHAIN = (Step("a", Tanh(), ("x",)), Step("b", Tanh(), ("a",)))
+INNER = Net(("x",), CHAIN)
+NETWORKS: dict[str, tuple[Net, list[str]]] = {
+    "chain": (INNER, []),
+    "fan-out": (Net(("x",), (*CHAIN, Step("c", Add(), ("b", "b")))), ["fan-out"]),
+    "residual": (
+        Net(("x",), (*CHAIN, Step("c", Add(), ("a", "b")))),
+        ["fan-out", "residual"],
+    ),
+    "tied": (
+        Net(
+            ("x", "w"),
+            (Step("a", Linear(), ("x", "w", None)), Step("b", Linear(), ("a", "w", None))),
+        ),
+        ["tied"],
+    ),
+    "input twice": (Net(("x",), (Step("a", Add(), ("x", "x")),)), []),
+    "several outputs": (
+        Net(("x",), (Step(("a", "b"), Split(1), ("x",)), Step("c", Add(), ("a", "b")))),
+        ["multi-output"],
+    ),
+    "nested": (Net(("x",), (Step("a", INNER, ("x",)),)), ["nested"]),
+}
+
+
+@pytest.mark.parametrize(("network", "features"), NETWORKS.values(), ids=NETWORKS)
+def test_what_makes_a_network_more_than_a_chain(network: Net, features: list[str]) -> None:
+    assert list(features_of(network)) == features
+
+
+def test_the_row_of_an_example() -> None:
+    case = case_of(NETWORKS["tied"][0], x=normal(2, 5), w=normal(5, 5))
+    clock = Clock()
+    clock.seconds = {"draw": 1.0, "manual": 2.0, "reference": 3.0, "judge": 4.0}
+    judgement = Judgement(case, floors=6, kink=True)
+    row = About(clock, "vacuous").example("run", "network-3", "network", judgement)
+    assert (row.run, row.example, row.source) == ("run", "network-3", "network")
+    assert (row.depth, row.width_min, row.width_max, row.parameters) == (2, 2, 5, 25)
+    assert (row.layers, row.features) == ("Linear Linear", "tied")
+    assert (row.dtype, row.hazards, row.seed) == ("float64", "normal normal normal", case.seed)
+    assert (row.kink, row.verdict, row.floors) == (True, "vacuous", 6)
+    seconds = (row.seconds_draw, row.seconds_manual, row.seconds_reference, row.seconds_judge)
+    assert seconds == (1, 2, 3, 4)
+    alone = About(clock, "agree").example("", "", "layer", Judgement(case_of(Tanh(), x=normal())))
+    assert (alone.layers, alone.depth, alone.features) == ("Tanh", 1, "")
+    assert (alone.width_min, alone.width_max, alone.parameters) == (1, 1, 0)
+
+
+def test_a_crash_is_told_in_one_line_with_the_place_of_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: Any) -> Iterator[Any]:
+        raise ValueError("a\n" + "b" * 400)
+        yield
+
+    monkeypatch.setattr(processes, "parallel", crash)
+    with pytest.raises(InputError) as told:
+        list(processes.in_processes(run_task, [], 1, tmp_path, "nothing"))
+    said = str(told.value)
+    what = ("ValueError: a " + "b" * 400)[:300]
+    place = tmp_path / "crash.txt"
+    assert said == (
+        f"a case could not be drawn or judged: {what}; the traceback is in {place}: mend the "
+        "strategy, the twin or the layer that it names"
+    )
+    assert "ValueError: a\n" in place.read_text(encoding="utf-8")
+
+
+def test_what_a_person_mends_is_told_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Iterator[Any]:
+        raise InputError("name it otherwise")
+        yield
+
+    monkeypatch.setattr(processes, "parallel", refuse)
+    with pytest.raises(InputError, match=r"^name it otherwise$"):
+        list(processes.in_processes(run_task, [], 1, tmp_path, "nothing"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "taken"), [("y", True), ("y12", True), ("yes", False)])
+def test_an_argument_is_not_named_as_outputs_are(name: str, taken: bool) -> None:
+    """Its gradient would be taken for the output of that name."""
+
+    class Named:
+        def argument_kinds(self, count: int) -> dict[str, str]:
+            return {name: "real"}
+
+    if taken:
+        with pytest.raises(InputError, match=f"^Named.forward has an argument named '{name}', as "):
+            arguments(Named(), [name])
+    else:
+        assert arguments(Named(), [name]) == {name: "real"}
+
+
+@pytest.fixture
+def nothing_finished() -> Iterator[None]:
+    held = list(pytest_plugin._finished)
+    pytest_plugin._finished.clear()
+    yield
+    pytest_plugin._finished[:] = held
+
+
+@pytest.mark.usefixtures("nothing_finished")
+def test_the_summary_has_a_line_for_each_layer() -> None:
+    said: list[str] = []
+
+    class Reporter:
+        def section(self, title: str) -> None:
+            said.append(f"== {title}")
+
+        write_line = said.append
+
+    pytest_plugin.pytest_terminal_summary(Reporter())
+    assert said == []
+    for target, worst, failed in (("Tanh", 0.5, 0), ("Linear", 0.1, 0), ("Linear", 123.4, 2)):
+        line = pytest_plugin.Line(25, 100, worst, 3, failed)
+        pytest_plugin._finished.append((target, vars(line)))
+    pytest_plugin._finished.append(("Linear", vars(pytest_plugin.Line(5, 10, 0.0, 1, 0))))
+    pytest_plugin.pytest_terminal_summary(Reporter())
+    assert said == [
+        "== gradproof: agreement by layer",
+        "layer                   cases  arrays  vacuous  worst / bound  verdict",
+        "Linear                     55     210        7        1.2e+02  disagree",
+        "Tanh                       25     100        3            0.5  agree",
+    ]
+    assert pytest_plugin._finished == []

@@ -1,0 +1,170 @@
+"""Automatic bugs: every slip of the hand is planted once, says what it is, and leaves no trace."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from gradproof.mutation.bug import find, source_of
+from gradproof.mutation.generate import automatic, bugs_of, callers, users
+from gradproof.mutation.operators import Source
+from gradproof.subject.subject import Subject
+from manual.layers.linear import Linear
+from manual.layers.softmax import Softmax, Softmax2d, Softmin
+from manual.optimizers.adam import Adam, AdamW
+from tests.golden import unchanged
+
+LINEAR = "manual.layers.linear:Linear.backward"
+
+
+def slips(body: str) -> set[tuple[str, str, str]]:
+    """(what is written there, origin, cause) of every slip in a function with this body."""
+    source = Source(f"def backward(self, saved, dy):\n    {body}\n")
+    return {(source.in_place(s), s.origin, s.cause) for s in source.slips()}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return {'x': a * b}", ("a", "dropped factor", "factor")),
+        ("return {'x': a * b}", ("b", "dropped factor", "factor")),
+        ("return {'x': a * b}", ("a / b", "other operator", "")),
+        ("return {'x': f(a * b)}", ("a", "dropped factor", "")),
+        ("return {'x': a + b}", ("b", "dropped term", "")),
+        ("return {'x': a - b}", ("-b", "dropped term", "")),
+        ("return {'x': a - b}", ("b - a", "swapped operands", "sign")),
+        ("return {'x': a - b}", ("a + b", "other operator", "")),
+        ("return {'x': (a - b) * c}", ("b - a", "swapped operands", "sign")),
+        ("return {'x': c / (a - b)}", ("b - a", "swapped operands", "")),
+        ("return {'x': c * b ** 2}", ("b", "dropped factor", "")),
+        ("return {'x': -a}", ("a", "sign", "sign")),
+        ("return {'x': a @ b}", ("b @ a", "swapped operands", "")),
+        ("return {'x': a.dot(b)}", ("b.dot(a)", "swapped operands", "")),
+        ("return {'x': a.T}", ("a", "lost transpose", "transpose")),
+        ("return {'x': a.swapaxes(0, 1)}", ("a", "lost transpose", "transpose")),
+        ("return {'x': np.swapaxes(a, 0, 1)}", ("a", "lost transpose", "transpose")),
+        ("return {'x': f(a, axis=k)}", ("axis=None", "wrong axis", "axis")),
+        ("return {'x': np.add.reduce(a, axis=k)}", ("np.mean(a, axis=k)", "mean for sum", "mean")),
+        ("return {'x': f(a, keepdims=True)}", ("keepdims=not True", "wrong axis", "")),
+        ("return {'x': 2 * a}", ("3", "other constant", "factor")),
+        ("return {'x': 0.5 * a}", ("1.0", "other constant", "factor")),
+        ("return {'x': 1 - a}", ("2", "other constant", "")),
+        ("return {'x': a[1]}", ("2", "other index", "")),
+        ("return {'x': a[:n]}", (":n - 1", "edge", "")),
+        ("return {'x': a[n:]}", ("n + 1:", "edge", "")),
+        ("return {'x': np.where(a > 0, b, c)}", ("a >= 0", "comparison moved", "mask")),
+        ("return {'x': np.where(a > 0, b, c)}", ("np.where(a > 0, c, b)", "swapped operands", "")),
+        ("return {'x': np.where(a > 0, b, c)}", ("b", "dropped condition", "")),
+        ("return {'x': np.maximum(a, b)}", ("np.minimum(a, b)", "other operator", "")),
+        ("return {'x': np.exp(a)}", ("a", "dropped function", "")),
+        ("return {'x': a if c else b}", ("b", "dropped condition", "")),
+        ("return {'x': a if c == 0 else b}", ("c != 0", "condition negated", "")),
+        ("return {'x': a if c and d else b}", ("c or d", "other operator", "")),
+        ("return {'x': a, 'y': b}", ("{'y': b}", "dropped entry", "missing")),
+        ("return {'x': a, 'y': b}", ("{'x': b, 'y': a}", "swapped entries", "swap")),
+        ("return {'x': a, 'y': b}", ("0 * b", "zeros", "zero")),
+        ("return {'x': a, 'y': b}", ("-b", "sign", "sign")),
+        ("grads['x'] = a", ("pass", "dropped statement", "missing")),
+        ("dx[i] += a", ("dx[i] = a", "= for accumulation", "accumulate")),
+        ("dx *= a", ("pass", "dropped statement", "")),
+        ("x, y = saved", ("y, x", "swapped names", "")),
+        ("x, *y = saved", ("*y, x", "swapped names", "")),
+        ("return {'x': f(a(\n  b) - c)}", ("c - a(\n  b)", "swapped operands", "")),
+        ("if c: x = 1", ("False", "dropped condition", "")),
+        ("for a in reversed(b): f(a)", ("b", "other order", "order")),
+    ],
+)
+def test_slips(body: str, expected: tuple[str, str, str]) -> None:
+    assert expected in slips(body)
+
+
+EVERYTHING = '''\
+def backward(self, saved, dy):
+    """Nothing is slipped in a docstring."""
+    x, y, z = saved
+    é = x * 2.0 / (y - 1) ** 2
+    grads = {}
+    if self.wide and y is not None or x in z:
+        grads["x"] = np.where(x < y, dy, é)
+    elif not z:
+        grads[k] = a if x.any() else -b
+    for i in reversed(range(1, n)):
+        grads["y"][i] += dy[i - 1 : n : 2] @ x[::-1]
+        if i == 3:
+            continue
+        break
+    dy -= np.subtract(x, y, where=m) & np.matmul(x, z)
+    dy |= np.add.reduce(x, axis=0, keepdims=flag)
+    w = x + y
+    v = x.sum(axis=-1) - np.sum(y, where=m)
+    f(x, y)
+    np.dot(x, y), x.dot(y), np.divide(x, y), np.less(x, y), np.exp(x), np.moveaxis(x, 0, 1)
+    lambda t: -t, x[1:], x[:2], x[-1], x.mT, ~m, x <= y, x > y >= z, True, "text"
+    return {"x": np.asarray(dy * x.T, dtype=d), "y": -dy.reshape(s), "z": f(dy) * 3}
+'''
+
+
+def test_all_slips_of_a_function() -> None:
+    source = Source(EVERYTHING)
+    lines = [
+        f"{s.node.lineno}: {source.of(s.node)!r} → {source.in_place(s)!r}: {s.origin}, {s.cause}"  # type: ignore[attr-defined]
+        for s in source.slips()
+    ]
+    text = "\n".join(lines) + "\n"
+    unchanged("slips", text)
+
+
+def test_a_name_stands_for_the_next_one() -> None:
+    source = Source("def backward(self, saved, dy):\n    x, y = saved\n    return {'x': x * dy}\n")
+    replaced = {(source.of(s.node), s.new) for s in source.slips() if s.origin == "other name"}
+    assert replaced == {("x", "y"), ("dy", "x")}
+
+
+def test_what_an_optimiser_forgets_is_its_state() -> None:
+    source = Source("def update(self, param, grad, memory):\n    return param, {'step': t}\n")
+    assert {s.cause for s in source.slips() if s.origin in ("dropped entry", "zeros")} == {"state"}
+
+
+def test_each_bug_is_another_source_with_a_name_of_its_own() -> None:
+    bugs = bugs_of(LINEAR, "Linear")
+    sources = [ast.dump(ast.parse(bug.source())) for bug in bugs]
+    sources.append(ast.dump(ast.parse(source_of(find(LINEAR)))))
+    assert max(Counter(sources).values()) == 1
+    assert max(Counter(bug.name for bug in bugs).values()) == 1
+    assert "Linear.backward:9 axis=0 → axis=None" in {bug.name for bug in bugs}
+
+
+def test_functions_are_shared_by_those_that_go_through_them() -> None:
+    rules: dict[type, Any] = dict.fromkeys([Softmax, Softmin, Softmax2d])
+    subject = Subject("four", rules, twin=None, optimizers={Adam: None, AdamW: None})  # type: ignore[arg-type]
+    found = users(subject)
+    assert found["manual.layers.softmax:shares_backward"] == ("Softmax", "Softmin", "Softmax2d")
+    assert found["manual.layers.softmax:Softmin.backward"] == ("Softmin",)
+    assert found["manual.optimizers.adam:Adam.update"] == ("Adam", "AdamW")
+    assert "manual.layers.softmax:shares" not in found, "only forward calls it"
+    assert callers(subject)["manual.layers.softmax:shares"] == ("Softmax", "Softmin", "Softmax2d")
+    assert {bug.kind for bug in automatic(subject)} == {"Softmax", "Softmin", "Softmax2d", "Adam"}
+
+
+def test_a_helper_that_forward_calls_as_well_is_not_of_the_backward_pass() -> None:
+    subject = Subject("one", {Linear: None}, twin=None)  # type: ignore[dict-item, arg-type]
+    assert set(users(subject)) == {LINEAR, "manual.numeric:rows"}
+    assert "manual.layers.linear:product" in callers(subject)
+
+
+@dataclass(frozen=True)
+class Tower:
+    def backward(self, saved: Any, dy: Any) -> dict[str, Any]:
+        return {"x": dy**dy**dy}
+
+
+def test_a_fragment_that_overlaps_with_an_equal_one_is_replaced_where_it_stands() -> None:
+    bugs = bugs_of(f"{__name__}:Tower.backward", "Tower")
+    dropped = [
+        bug.source().splitlines()[-1].strip() for bug in bugs if bug.origin == "dropped factor"
+    ]
+    assert dropped == ['return {"x": dy}', 'return {"x": dy**dy}']
