@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from gradproof.arrays import Array
-from gradproof.cases.case import Case, arguments
-from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
+from gradproof.cases.case import Case
+from gradproof.cases.case import case_of as make
+from gradproof.judge.dispatch import judge
 from gradproof.judge.verdict import SEVERITY, Finding, Judgement
 from gradproof.report.tables import DEPTHS
+from gradproof.subject.layer import named_arguments
 from gradproof.subject.subject import Subject
 from tests.subject import subject as this_subject
 
@@ -25,13 +26,13 @@ def normal(*shape: int, seed: int = 0) -> Array:
 
 def case_of(layer: Any, dtype: str = "float64", **arrays: Array) -> Case:
     """A case of the layer on these arrays; its cotangent is drawn when it is judged."""
-    kinds = arguments(layer, list(arrays))
+    kinds = named_arguments(layer, list(arrays))
     given = {n: a if a.dtype.kind == "i" else a.astype(dtype) for n, a in arrays.items()}
-    return Case(layer, {n: given.get(n) for n in kinds}, kinds, dtype, hazards=("normal",) * 3)
+    return make(layer, {n: given.get(n) for n in kinds}, kinds, dtype, hazards=("normal",) * 3)
 
 
 def judged(case: Case) -> Judgement:
-    judgement = judge(SUBJECT, case, Clock())
+    judgement = judge(SUBJECT, case)
     assert {f.depth for f in judgement.findings} <= DEPTHS.keys()
     assert {f.verdict for f in judgement.findings} <= SEVERITY.keys()
     return judgement

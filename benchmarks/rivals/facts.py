@@ -11,9 +11,10 @@ import numpy as np
 from benchmarks.rivals.inputs import drawn
 from benchmarks.rivals.output_mutants import Call, Grads, Mutation, planted
 from benchmarks.rivals.tools import Tool, gradcheck
-from gradproof.cases.case import Case, arguments
+from gradproof.cases.case import Case
 from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
+from gradproof.judge.dispatch import judge
+from gradproof.subject.layer import named_arguments
 from gradproof.subject.subject import Subject
 from manual.layer import Saved
 from manual.layers.activation import ReLU
@@ -56,7 +57,7 @@ def _case(subject: Subject, layer: Any, seed: int, **shapes: tuple[int, ...]) ->
     """N(0, 1) arguments and cotangents."""
     r = np.random.default_rng(seed)
     arrays = {name: r.standard_normal(shape) for name, shape in shapes.items()}
-    kinds = arguments(layer, list(arrays))
+    kinds = named_arguments(layer, list(arrays))
     given = {name: arrays.get(name) for name in kinds}
     case = Case(layer, given, kinds, "float64", hazards=("normal",) * 3, seed=seed)
     return judge(subject, case, Clock()).case

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from gradproof.campaign.search import judged
 from gradproof.campaign.task import Task
-from gradproof.cases.case import Case, arguments
+from gradproof.cases.case import Case
 from gradproof.cases.deterministic_hypothesis import without_constants_of_the_code
 from gradproof.cases.draw import make_case
 from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
+from gradproof.judge.dispatch import judge
 from gradproof.subject.entries import CaseRule, Draw, Spec
+from gradproof.subject.layer import named_arguments
 from gradproof.subject.subject import Subject
 
 SHAPE = (4, 6, 3, 5)
@@ -65,7 +66,7 @@ def _plainest(rule: CaseRule) -> Spec:
 
 
 def _oddity(spec: Spec) -> tuple[int, int, int, int]:
-    kinds = arguments(spec.layer, list(spec.entries))
+    kinds = named_arguments(spec.layer, list(spec.entries))
     parameters = sum(kinds[name] == "param" for name in spec.entries)
     thin = sum(axis < 2 for e in spec.entries.values() for axis in e.shape)
     return sum(_changed(spec.layer)), -parameters, len(spec.entries), thin

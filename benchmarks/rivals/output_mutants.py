@@ -23,11 +23,11 @@ import numpy as np
 
 from gradproof.arrays import Array, frozen
 from gradproof.cases.case import Case, received
-from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
-from gradproof.judge.verdict import Finding, flagged
+from gradproof.judge.dispatch import judge
+from gradproof.judge.verdict import Finding
 from gradproof.mutation.behaviour import GROSS
 from gradproof.subject import passes
+from gradproof.subject.layer import argument_kinds
 from gradproof.subject.subject import Subject
 
 Grads: TypeAlias = dict[str, Array]
@@ -139,10 +139,10 @@ def hunt(subject: Subject, kind: type, mutation: Mutation, cases: Iterable[Case]
             wrong = gradients(case)
             if _same(right, wrong):
                 continue
-            judgement = judge(subject, case, Clock())
+            judgement = judge(subject, case)
         gross = differ(right, wrong)
         found.changed += gross
-        if flagged(subject, judgement):
+        if judgement.flagged:
             culprit = judgement.culprit
             assert culprit is not None
             if gross:
@@ -254,7 +254,7 @@ def _largest(a: Array) -> float:
 
 def _moved(call: Call, signs: Callable[[int, Array], Any], ulps: int) -> Grads | None:
     """The gradients at inputs moved by so many ulps, or None outside of the layer's domain."""
-    kinds = call.layer.argument_kinds(len(call.arguments)).values()
+    kinds = argument_kinds(call.layer, len(call.arguments)).values()
     moved = [
         a
         if a is None or kind != "real"

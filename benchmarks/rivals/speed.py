@@ -15,9 +15,10 @@ import numpy as np
 
 from benchmarks.rivals.tools import Tool
 from benchmarks.run import TURN_S
-from gradproof.cases.case import Case, arguments
+from gradproof.cases.case import Case
 from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
+from gradproof.judge.dispatch import judge
+from gradproof.subject.layer import named_arguments
 from gradproof.subject.subject import Subject
 from manual.layers.linear import Linear
 
@@ -42,7 +43,7 @@ def linear(subject: Subject, size: int) -> Case:
     r = np.random.default_rng(size)
     shapes = {"x": (BATCH, wide), "weight": (out, wide), "bias": (out,)}
     arrays = {name: r.standard_normal(shape) for name, shape in shapes.items()}
-    kinds = arguments(Linear(), list(arrays))
+    kinds = named_arguments(Linear(), list(arrays))
     case = Case(Linear(), arrays, kinds, "float64", hazards=("normal",) * 3)
     return judge(subject, case, Clock()).case
 

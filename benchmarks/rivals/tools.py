@@ -23,7 +23,7 @@ from benchmarks.rivals.wrapped import HandWritten, for_jax
 from gradproof.arrays import Array
 from gradproof.cases.case import Case
 from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
+from gradproof.judge.dispatch import judge
 from gradproof.judge.verdict import SEVERITY, verdict_of
 from gradproof.oracle.layer import Oracle
 from gradproof.subject.subject import Subject

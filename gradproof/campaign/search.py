@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeAlias
 
-from gradproof.campaign.example_row import About
 from gradproof.campaign.task import Task
 from gradproof.cases.deterministic_hypothesis import without_constants_of_the_code
-from gradproof.cases.draw import cases
-from gradproof.cases.optimizer_case import step_cases
+from gradproof.cases.draw import cases, optimizer_cases
 from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
-from gradproof.judge.optimizer import judge_steps
-from gradproof.judge.verdict import Judgement, flagged, undeclared, verdict_of
+from gradproof.judge.dispatch import AnyCase, judge
+from gradproof.judge.verdict import Judgement
 from gradproof.subject.subject import Subject
 
 Judge: TypeAlias = Callable[[Subject, Any, Clock], Judgement]
@@ -28,23 +26,36 @@ class Disagreement(AssertionError):
     """Raised for Hypothesis, which then looks for a smaller case of the same disagreement."""
 
 
-def judged(
-    subject: Subject, task: Task, shrink: bool = True, judge: Judge | None = None
-) -> Iterator[tuple[Judgement, About | None]]:
-    """Every drawn case with its judgement; after a disagreement also its shrunk form (no About).
+@dataclass
+class Drawn:
+    """A drawn case and what was found.
 
-    judge    what judges a case; by default the one for the task's source
+    shrunk   the first of each disagreement, judged in its smallest form; None for all others
+    clock    where the time went
+    """
+
+    case: AnyCase
+    judgement: Judgement
+    clock: Clock
+    shrunk: Judgement | None = None
+
+
+def judged(
+    subject: Subject, task: Task, shrink: bool = True, judge: Judge = judge
+) -> Iterator[Drawn]:
+    """Draw a task's cases and judge them.
+
+    judge    what judges a case, if not the judge
     """
     seen: set[str] = set()
     known: set[tuple[str, str]] = set()
     batch = _Batch(subject, task, seen, judge)
     for attempt in itertools.count():
         batch.draw(task.seed + 7919 * attempt, known if len(known) < MOST_FAULTS else None, shrink)
-        yield from batch.finished
-        if batch.target is not None:
+        if batch.target is not None:  # it is in the last case that was drawn
             known.add(batch.target)
-            if shrink and batch.smallest is not None:
-                yield batch.smallest, None
+            batch.finished[-1].shrunk = batch.smallest if shrink else None
+        yield from batch.finished
         if len(seen) >= task.count or attempt > 2 * task.count:
             break
 
@@ -57,12 +68,9 @@ class _Batch:
 
     SIZE = 10
 
-    def __init__(
-        self, subject: Subject, task: Task, seen: set[str], judge: Judge | None = None
-    ) -> None:
+    def __init__(self, subject: Subject, task: Task, seen: set[str], judge: Judge) -> None:
         self._subject, self._seen, self._count = subject, seen, task.count
-        self._strategy, usual = _plan(subject, task)
-        self._judge = judge or usual
+        self._strategy, self._judge = _strategy(subject, task), judge
         self._since = perf_counter()
 
     def draw(self, seed: int, known: set[tuple[str, str]] | None, shrink: bool) -> None:
@@ -74,7 +82,7 @@ class _Batch:
         from hypothesis import HealthCheck, Phase, settings
         from hypothesis.errors import Flaky
 
-        self.finished: list[tuple[Judgement, About]] = []
+        self.finished: list[Drawn] = []
         self.target: tuple[str, str] | None = None
         self.smallest: Judgement | None = None
         self._known = known
@@ -116,9 +124,8 @@ class _Batch:
             self._crash = error
             return
         if self.target is None:
-            verdict = verdict_of(self._subject, judgement)
-            self.finished.append((judgement, About(clock, verdict)))
-        culprit = undeclared(self._subject, judgement)
+            self.finished.append(Drawn(case, judgement, clock))
+        culprit = judgement.culprit if judgement.flagged else None
         self._since = perf_counter()
         if culprit is None or self._known is None:
             return
@@ -137,25 +144,22 @@ class _Batch:
         return culprit is not None
 
 
-def _plan(subject: Subject, task: Task) -> tuple[Any, Judge]:
-    """The strategy that draws a task's cases and the function that judges them."""
+def _strategy(subject: Subject, task: Task) -> Any:
+    """What draws a task's cases."""
     if task.source == "optimizer":
         kind = next(k for k in subject.optimizers if k.__name__ == task.target)
-        return step_cases(subject.optimizers[kind]), judge_steps
+        return optimizer_cases(subject.optimizers[kind])
     rule = subject.rules[subject.layers[task.target]]
-    return cases(rule, mild=task.source == "network"), judge
+    return cases(rule, mild=task.source == "network")
 
 
-def drawn(subject: Subject, kind: type, count: int, seed: int = 0) -> list[Any]:
+def right_cases(subject: Subject, kind: type, count: int, seed: int = 0) -> list[AnyCase]:
     """`count` cases of a layer, network type or optimiser, as a run with this seed draws them.
 
     Those on which it is wrong already are left out.
     """
-    return [
-        judgement.drawn or judgement.case
-        for judgement, _ in judged(subject, task_of(subject, kind, count, seed), shrink=False)
-        if not flagged(subject, judgement)
-    ]
+    found = judged(subject, task_of(subject, kind, count, seed), shrink=False)
+    return [drawn.judgement.case for drawn in found if not drawn.judgement.flagged]
 
 
 def task_of(subject: Subject, kind: type, count: int, seed: int) -> Task:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
 
 import numpy as np
 
 from gradproof.campaign.search import judged
 from gradproof.campaign.task import Task
-from gradproof.cases.case import Case, smooth_names
 from gradproof.judge.compare import measure
 from gradproof.judge.verdict import Finding, Judgement
 from gradproof.oracle.layer import Oracle
@@ -20,7 +18,6 @@ FIRST, LAST = 3, 17
 """Relative errors from 1e-3 down; below 1e-17 no double changes."""
 DRAWS = 8
 """Cases drawn for each one wanted: half have the other dtype, and in some nothing could fail."""
-Planted: TypeAlias = tuple[Case, Finding]
 
 
 def sensitivity(subject: Subject, kind: type, cases: int, seed: int = 0) -> dict[str, float]:
@@ -30,10 +27,11 @@ def sensitivity(subject: Subject, kind: type, cases: int, seed: int = 0) -> dict
     anything, or in which even 1e-3 escapes, is left out.
     """
     caught: dict[str, list[list[bool]]] = {"float64": [], "float32": []}
-    for i, (case, finding) in enumerate(_plantable(subject, kind, cases, seed)):
-        if len(caught[case.dtype]) < cases:
+    for i, finding in enumerate(_plantable(subject, kind, cases, seed)):
+        dtype = finding.case.dtype
+        if len(caught[dtype]) < cases:
             generator = np.random.default_rng([seed, i])
-            caught[case.dtype].append(_caught(subject, case, finding, generator))
+            caught[dtype].append(_caught(subject, finding, generator))
         if all(len(c) == cases for c in caught.values()):
             break
     found = {}
@@ -45,19 +43,18 @@ def sensitivity(subject: Subject, kind: type, cases: int, seed: int = 0) -> dict
     return found
 
 
-def _plantable(subject: Subject, kind: type, cases: int, seed: int) -> Iterator[Planted]:
+def _plantable(subject: Subject, kind: type, cases: int, seed: int) -> Iterator[Finding]:
     """Drawn cases, each with one of its gradients that agree and could have failed."""
     task = Task("layer", kind.__name__, DRAWS * cases, seed)
-    for i, (judgement, _) in enumerate(judged(subject, task, shrink=False)):
-        finding = plantable(judgement, np.random.default_rng([seed, i]))
+    for i, drawn in enumerate(judged(subject, task, shrink=False)):
+        finding = plantable(drawn.judgement, np.random.default_rng([seed, i]))
         if finding is not None:
-            yield judgement.case, finding
+            yield finding
 
 
 def plantable(judgement: Judgement, generator: np.random.Generator) -> Finding | None:
     """One of a case's gradients that agree and could have failed; None if it has none."""
-    names = smooth_names(judgement.case)
-    able = [f for f in judgement.findings if f.quantity in names and _could_fail(f)]
+    able = [f for f in judgement.findings if not f.is_output and _could_fail(f)]
     if not able or judgement.verdict != "agree":
         return None
     return able[generator.integers(len(able))]
@@ -78,9 +75,7 @@ def _could_fail(f: Finding) -> bool:
     return f.verdict == "agree" and c is not None and bool(np.isfinite(c.reference).all())
 
 
-def _caught(
-    subject: Subject, case: Case, finding: Finding, generator: np.random.Generator
-) -> list[bool]:
+def _caught(subject: Subject, finding: Finding, generator: np.random.Generator) -> list[bool]:
     """Whether each error, from the largest down, lies over its bound.
 
     The bound is measured once, against the largest error; a smaller one would not have taken
@@ -92,12 +87,9 @@ def _caught(
     comparison, entry = plant(right, errors[0], generator)
     exact = right.manual.flat[entry]
     wrong = (exact * (1 + errors)).astype(exact.dtype)
-    oracle = Oracle(
-        lambda *tensors: subject.twin(case.layer, *tensors), list(case.arrays.values()), case.smooth
-    )
-    oracle.set_dy(case.dy)
-    oracle.gradients()
-    measure({finding.quantity: comparison}, oracle, smooth_names(case))
+    oracle = Oracle.of(subject.twin, finding.layer_case)
+    oracle.pull(finding.case.dy)
+    measure({finding.quantity: comparison}, oracle)
     if comparison.exact:
         return [False] * len(errors)
     reference, bound = right.reference.flat[entry], comparison.bound.flat[entry]

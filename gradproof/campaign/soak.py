@@ -25,8 +25,8 @@ from gradproof.campaign.processes import in_processes, subject_at
 from gradproof.campaign.soak_record import SHORT, Disagreement, Shard, Shards, read, recording
 from gradproof.campaign.task import Done, Task
 from gradproof.campaign.worker import examined
+from gradproof.cases.case import NetworkCase
 from gradproof.errors import InputError
-from gradproof.judge.verdict import undeclared
 from gradproof.storage.atomic import now, try_writing
 from gradproof.storage.environment import commit
 from gradproof.subject.subject import Subject
@@ -216,16 +216,17 @@ def _work(root: Path, folder: Path, task: Task) -> Done:
     hazards: Counter[str] = Counter()
     faults: dict[tuple[str, str], Disagreement] = {}
     short, kinks, samples = b"", 0, 0
-    for judgement, _, witness in examined(subject, folder, done):
-        case = judgement.case
+    for drawn, witness in examined(subject, folder, done):
+        case, judgement = drawn.case, drawn.judgement
+        assert isinstance(case, NetworkCase)
         dtypes[case.dtype] += 1
         hazards.update(map(" ".join, zip(_PLACES, case.hazards, strict=True)))
         if len(case.layer.steps) <= SHORT:
             short += bytes.fromhex(case.digest)
         kinks += judgement.kink
         samples += judgement.floors
-        culprit = undeclared(subject, judgement)
-        if culprit is not None:
+        culprit = judgement.culprit
+        if judgement.flagged and culprit is not None:
             key = (culprit.kind, culprit.quantity)
             known = faults.get(key, Disagreement(*key, 0, ""))
             faults[key] = Disagreement(*key, known.networks + 1, known.witness or witness)

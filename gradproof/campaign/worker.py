@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
-from gradproof.campaign.example_row import About
+from gradproof.campaign.example_row import example_row
 from gradproof.campaign.processes import subject_at
-from gradproof.campaign.search import judged
+from gradproof.campaign.search import Drawn, judged
 from gradproof.campaign.sensitivity import sensitivity
 from gradproof.campaign.task import Done, Task
+from gradproof.cases.case import NetworkCase
 from gradproof.counterexamples.write import write
-from gradproof.judge.verdict import Judgement, verdict_of
 from gradproof.storage.part_file import PartFile
 from gradproof.storage.rows import Agreement, Example
 from gradproof.subject.subject import Subject
@@ -40,14 +40,15 @@ def _done(subject: Subject, folder: Path, run: str, task: Task, shrink: bool) ->
         PartFile(parts / f"agreement-{task.name}.jsonl", Agreement) as agreement,
         PartFile(parts / f"examples-{task.name}.jsonl", Example) as examples,
     ):
-        for judgement, about, witness in examined(subject, folder, done, shrink):
+        for drawn, witness in examined(subject, folder, done, shrink):
+            judgement = drawn.judgement
             example = f"{task.name}-{done.examples - 1}"
-            rows = [
-                f.row(run, example, _network_of(judgement), witness if f.failed else "")
+            network = drawn.case.digest if isinstance(drawn.case, NetworkCase) else ""
+            agreement.add(
+                f.row(run, example, network, witness if f.failed else "")
                 for f in judgement.findings
-            ]
-            agreement.add(rows)
-            examples.add([about.example(run, example, task.source, judgement)])
+            )
+            examples.add([example_row(run, example, task.source, judgement, drawn.clock)])
             ratios = (f.figures.worst_ratio for f in judgement.findings if f.measured)
             done.worst = max([done.worst, *(r for r in ratios if r > 0)])
     return done
@@ -55,35 +56,18 @@ def _done(subject: Subject, folder: Path, run: str, task: Task, shrink: bool) ->
 
 def examined(
     subject: Subject, folder: Path, done: Done, shrink: bool = True
-) -> Iterator[tuple[Judgement, About, str]]:
+) -> Iterator[tuple[Drawn, str]]:
     """Each case of a task, counted in `done`, and its witness's path in the folder, or ""."""
-    for judgement, about, smallest in _with_smallest(judged(subject, done.task, shrink)):
+    for drawn in judged(subject, done.task, shrink):
         witness = ""
-        if smallest is not None:
-            steps = getattr(judgement.case.layer, "steps", ())
+        if drawn.shrunk is not None:
+            steps = drawn.case.layer.steps if isinstance(drawn.case, NetworkCase) else ()
             shrunk_from = f"{len(steps)} layers" if len(steps) > 1 else ""
-            path = write(subject, smallest, folder / "witnesses", shrunk_from)
+            path = write(subject, drawn.shrunk, folder / "witnesses", shrunk_from)
             witness = str(path.relative_to(folder))
             done.witnesses.append(witness)
         done.examples += 1
-        done.arrays += len(judgement.findings)
-        verdict = verdict_of(subject, judgement)
+        done.arrays += len(drawn.judgement.findings)
+        verdict = drawn.judgement.verdict
         done.verdicts[verdict] = done.verdicts.get(verdict, 0) + 1
-        yield judgement, about, witness
-
-
-def _with_smallest(
-    items: Iterable[tuple[Judgement, About | None]],
-) -> Iterator[tuple[Judgement, About, Judgement | None]]:
-    """Each drawn case, and with it the shrunk form that follows it in `items`."""
-    held: tuple[Judgement, About] | None = None
-    for judgement, about in items:
-        if held is not None:
-            yield (*held, judgement if about is None else None)
-        held = None if about is None else (judgement, about)
-    if held is not None:
-        yield (*held, None)
-
-
-def _network_of(judgement: Judgement) -> str:
-    return judgement.case.digest if hasattr(judgement.case.layer, "steps") else ""
+        yield drawn, witness

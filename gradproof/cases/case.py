@@ -9,18 +9,15 @@ from hashlib import blake2b
 from typing import Any
 
 from gradproof.arrays import Array, in_double, largest
-from gradproof.cases.values import (
-    draw_dy,
-    lay_out,
-)
-from gradproof.errors import InputError
+from gradproof.cases.values import draw_dy, lay_out
+from gradproof.subject.layer import differentiable
 
 
 @dataclass(frozen=True)
 class Case:
     """A layer on given arrays, with everything that was drawn.
 
-    layer     the layer, or a network
+    layer     the layer
     arrays    by argument name, in `forward`'s order; an absent argument is None
     kinds     the kind of each argument
     dtype     of every array that is not an index
@@ -40,8 +37,14 @@ class Case:
     dy: tuple[Array | None, ...] = ()
 
     @property
+    def target(self) -> Any:
+        """What is judged: here the layer, elsewhere an optimiser."""
+        return self.layer
+
+    @property
     def kind(self) -> str:
-        return type(self.layer).__name__
+        """The name of the type of what is judged."""
+        return type(self.target).__name__
 
     @cached_property
     def smooth(self) -> tuple[bool, ...]:
@@ -65,10 +68,20 @@ class Case:
         return blake2b(text.encode(), digest_size=6).hexdigest()
 
     def with_dy(self, outputs: Sequence[Array]) -> Case:
-        """The case with a drawn cotangent for each floating output; itself if it has them."""
+        """The case with a drawn cotangent for each output that has one; itself if it has them."""
         if self.dy:
             return self
-        return replace(self, dy=draw_dy(outputs, self.hazards[-1], self.seed))
+        able = differentiable(self.layer, len(outputs))
+        return replace(self, dy=draw_dy(outputs, able, self.hazards[-1], self.seed))
+
+
+class NetworkCase(Case):
+    """The same of a network: a layer with `inputs` and a program of `steps`."""
+
+
+def case_of(layer: Any, *fields: Any, **named: Any) -> Case:
+    """A `NetworkCase` for a network, a `Case` for any other layer; fields as `Case` has them."""
+    return (NetworkCase if hasattr(layer, "steps") else Case)(layer, *fields, **named)
 
 
 def smooth_names(case: Case) -> list[str]:
@@ -82,26 +95,9 @@ def wide(case: Case) -> Case:
     return replace(case, arrays=arrays, dtype="float64", dy=tuple(map(in_double, case.dy)))
 
 
-def arguments(layer: Any, given: Sequence[str]) -> dict[str, str]:
-    """Name and kind of each argument of `layer.forward`, up to the last of the given ones.
-
-    Raises    ValueError when `forward` takes no argument of a given name
-              InputError for one that is named as outputs are
-    """
-    outputs = [name for name in given if name[0] == "y" and name[1:].isdigit() | (name == "y")]
-    if outputs:
-        raise InputError(
-            f"{type(layer).__name__}.forward has an argument named {outputs[0]!r}, as outputs are "
-            "called here (y, y1, y2, …); give it another name"
-        )
-    for count in range(len(given), len(given) + 16):
-        try:
-            kinds: dict[str, str] = layer.argument_kinds(count)
-        except TypeError:
-            continue
-        if set(given) <= set(kinds):
-            return kinds
-    raise ValueError(f"{type(layer).__name__}.forward does not take {', '.join(given)}")
+def with_arrays(case: Case, arrays: Sequence[Array | None]) -> Case:
+    """The case with other arrays, in the order of the names."""
+    return replace(case, arrays=dict(zip(case.arrays, arrays, strict=True)))
 
 
 def received(case: Case) -> list[Array | None]:

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 
 from gradproof.arrays import Array
-from gradproof.cases.case import Case, arguments
+from gradproof.cases.case import Case, case_of
+from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.cases.values import ANY, LAYOUTS, MILD, MILD_PARAMETERS, fill
+from gradproof.errors import InputError
 from gradproof.subject.entries import CaseRule, Draw, Shape, Spec
+from gradproof.subject.layer import named_arguments
 
 
 def make_case(spec: Spec, dtype: str, hazards: tuple[str, ...], layout: str, seed: int) -> Case:
-    """Fill a spec's arrays from one seed."""
-    kinds = arguments(spec.layer, list(spec.entries))
+    """Fill a spec's arrays from one seed.
+
+    Raises    InputError for integers where `forward` names no Index
+    """
+    kinds = named_arguments(spec.layer, list(spec.entries))
     arrays: dict[str, Array | None] = {}
     for i, (name, kind) in enumerate(kinds.items()):
         entry = spec.entries.get(name)
         hazard = hazards[1] if kind == "param" else hazards[0]
         generator = np.random.default_rng([seed, i])
+        integers = entry is not None and entry.domain == "index"
+        if integers and kind in ("real", "param"):
+            raise InputError(
+                f"{type(spec.layer).__name__}.forward takes {name} as numbers with a gradient, "
+                f"its case strategy draws integers; annotate {name} with Index, or draw real(…)"
+            )
         arrays[name] = None if entry is None else fill(entry, hazard, generator, dtype)
-    return Case(spec.layer, arrays, kinds, dtype, layout, hazards, seed)
+    return case_of(spec.layer, arrays, kinds, dtype, layout, hazards, seed)
 
 
 _AXIS = st.sampled_from((2, 3, 4, 5, 2, 3, 4, 5, 6, 1))
@@ -54,3 +68,18 @@ def cases(draw: Draw, rule: CaseRule, *, mild: bool = False) -> Case:
     inputs, parameters = (_MILD, _MILD_PARAMETERS) if mild else (_ANY, _ANY)
     hazards = (draw(inputs), draw(parameters), draw(_DY_HAZARDS))
     return make_case(spec, draw(_DTYPES), hazards, draw(_LAYOUTS), draw(_SEEDS))
+
+
+@st.composite
+def optimizer_cases(draw: Draw, optimizers: st.SearchStrategy[Any]) -> OptimizerCase:
+    """At least three steps of an optimiser on at least two tensors."""
+    shape = st.lists(st.integers(1, 4), min_size=0, max_size=3).map(tuple)
+    scale = st.integers(0, 7).map(lambda k: 10.0**-k)
+    return OptimizerCase(
+        draw(optimizers),
+        tuple(draw(st.lists(shape, min_size=2, max_size=3))),
+        tuple(draw(st.lists(scale, min_size=3, max_size=6))),
+        draw(st.booleans()),
+        draw(_DTYPES),
+        draw(_SEEDS),
+    )

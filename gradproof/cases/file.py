@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from gradproof.arrays import Array
-from gradproof.cases.case import Case, arguments
+from gradproof.cases.case import Case, case_of
+from gradproof.cases.optimizer_case import OptimizerCase, UpdateCase
 from gradproof.errors import InputError
 from gradproof.storage.atomic import whole
+from gradproof.subject.layer import named_arguments
+from gradproof.subject.program import as_tuple
 
 FORMAT = 1
 """Version of the file format."""
@@ -53,8 +56,17 @@ def decode(value: Any, types: Mapping[str, type]) -> Any:
         raise InputError(f"{name} cannot be made: {error}") from error
 
 
-def save_case(path: Path, case: Case) -> None:
-    """Write the case, whole or not at all."""
+def save(path: Path, case: Case | OptimizerCase | UpdateCase) -> None:
+    """Write the case, whole or not at all; an `OptimizerCase` is drawn again from its seed."""
+    if isinstance(case, OptimizerCase):
+        _write(path, {"format": FORMAT, "optimizer": encode(case)}, {})
+        return
+    if isinstance(case, UpdateCase):
+        about = {"update": encode(case.optimizer), "dtype": case.dtype, "seed": case.seed}
+        arrays = {f"arg:{n}": a for n, a in case.arrays.items()}
+        arrays |= {f"before:{n}": a for n, a in case.before.items()}
+        _write(path, {"format": FORMAT, **about}, arrays)
+        return
     arrays = {f"arg:{n}": a for n, a in case.arrays.items() if a is not None}
     arrays |= {f"dy:{i}": d for i, d in enumerate(case.dy) if d is not None}
     about = {
@@ -68,16 +80,16 @@ def save_case(path: Path, case: Case) -> None:
         "seed": case.seed,
         "nan": any(d.dtype.kind == "f" and bool(np.isnan(d).any()) for d in arrays.values()),
     }
-    write(path, about, arrays)
+    _write(path, about, arrays)
 
 
-def write(path: Path, about: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+def _write(path: Path, about: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
     """Write a description and its arrays, whole or not at all."""
     with whole(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, case=np.array(json.dumps(about)), **arrays)
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     """The description in a case file, and its arrays.
 
     Raises    InputError for a file that is missing, truncated or of another version
@@ -101,19 +113,24 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     return about, content
 
 
-def load_case(
+def load(
     path: Path, types: Mapping[str, type], refused: Callable[[Case], str] | None = None
-) -> Case:
+) -> Case | OptimizerCase | UpdateCase:
     """Read a case and check that it is whole.
 
     types     the subject's layer types, and the other dataclasses in them, by name
     refused   why the reference cannot take a case, or "": if it can, the layer should be able to
 
-    Raises    InputError as `read` does, and for arrays of a wrong shape or dtype, or with NaN that
-              was not there when the case was written (a drawn case has none, but a value inside a
-              network may overflow)
+    Raises    InputError for a file that is missing, truncated or of another version, for arrays of
+              a wrong shape or dtype, and for NaN that was not there when the case was written (a
+              drawn case has none, but a value inside a network may overflow)
     """
-    about, content = read(path)
+    about, content = _read(path)
+    if "optimizer" in about:
+        made: OptimizerCase = decode(about["optimizer"], {**types, "OptimizerCase": OptimizerCase})
+        return made
+    if "update" in about:
+        return _update(path, about, content, types)
     try:
         layer = decode(about["layer"], types)
         given = {name: content[f"arg:{name}"] for name in about["arguments"]}
@@ -125,23 +142,41 @@ def load_case(
     if not hasattr(layer, "forward"):
         raise InputError(f"{path} holds a {type(layer).__name__}, which is no layer")
     try:
-        kinds = arguments(layer, list(given))
+        kinds = named_arguments(layer, list(given))
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
     arrays = {name: given.get(name) for name in kinds}
     for name, array in arrays.items():
         if array is not None:
-            _check(path, name, array, "int64" if kinds[name] == "index" else dtype, about)
+            counts = kinds[name] == "buffer" and array.dtype.kind == "i"
+            expected = "int64" if counts or kinds[name] == "index" else dtype
+            _check(path, name, array, expected, about)
     for i, d in enumerate(dy):
         if d is not None:
             _check(path, f"dy {i}", d, dtype, about)
-    case = Case(layer, arrays, kinds, dtype, layout, hazards, seed, dy)
+    case = case_of(layer, arrays, kinds, dtype, layout, hazards, seed, dy)
     reason = None if refused is None else refused(case)
     if reason != "":
         _check_fit(path, case)
     if reason:
         raise InputError(f"{path}: the reference cannot take it: {reason}")
     return case
+
+
+def _update(
+    path: Path, about: Mapping[str, Any], content: Mapping[str, Array], types: Mapping[str, type]
+) -> UpdateCase:
+    """One step of an optimiser, from its description and arrays."""
+    try:
+        optimizer, dtype = decode(about["update"], types), np.dtype(about["dtype"]).name
+        blank = UpdateCase(optimizer, {}, {}, {}, dtype, int(about["seed"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} lacks {error}; write it again with gradproof verify") from error
+    given, before = (
+        {n.removeprefix(start): a for n, a in content.items() if n.startswith(start)}
+        for start in ("arg:", "before:")
+    )
+    return blank.given(given, before)
 
 
 def _check(path: Path, name: str, array: Array, dtype: str, about: Mapping[str, Any]) -> None:
@@ -159,7 +194,7 @@ def _check_fit(path: Path, case: Case) -> None:
     except Exception as error:
         shapes = ", ".join(f"{n} {a.shape}" for n, a in case.arrays.items() if a is not None)
         raise InputError(f"{path}: {case.kind} cannot take {shapes}: {_short(error)}") from error
-    outputs = y if isinstance(y, tuple) else (y,)
+    outputs = as_tuple(y)
     if case.dy and len(case.dy) != len(outputs):
         raise InputError(f"{path} has dy for {len(case.dy)} outputs; there are {len(outputs)}")
     for i, (d, out) in enumerate(zip(case.dy, outputs, strict=False)):

@@ -1,25 +1,86 @@
-"""An optimiser's case: tensors of several shapes, and the gradients of each step."""
+"""An optimiser's case: tensors of several shapes, each step's gradients; and one update."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
-from hypothesis import strategies as st
 
 from gradproof.arrays import Array, frozen
-from gradproof.cases import file
-from gradproof.subject.entries import Draw, Shape
+from gradproof.subject.entries import Shape
 
 Arrays: TypeAlias = dict[str, Array]
 State: TypeAlias = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class StepCase:
+class UpdateCase:
+    """One step of an optimiser from given parameters, gradients and state.
+
+    arrays   the parameters, by name
+    """
+
+    optimizer: Any
+    arrays: Mapping[str, Array]
+    grads: Arrays
+    state: State
+    dtype: str
+    seed: int = 0
+    dy: tuple[()] = field(default=(), init=False)
+    layout: str = field(default="C", init=False)
+    hazards: tuple[str, ...] = field(default=(), init=False)
+
+    @property
+    def digest(self) -> str:
+        """Two cases share it only if they are the same."""
+        return repr(self)
+
+    @property
+    def target(self) -> Any:
+        """What is judged."""
+        return self.optimizer
+
+    @property
+    def kind(self) -> str:
+        """The name of the optimiser's type."""
+        return type(self.optimizer).__name__
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """All arrays are parameters."""
+        return dict.fromkeys(self.arrays, "param")
+
+    @cached_property
+    def before(self) -> Arrays:
+        """What the step is given beside the parameters: p0.grad, … and p0.exp_avg, …"""
+        return {f"{name}.grad": g for name, g in self.grads.items()} | flat({}, self.state)
+
+    def given(self, arrays: Mapping[str, Any], before: Mapping[str, Array]) -> UpdateCase:
+        """The same step from other parameters, and from what `before` holds."""
+        grads: Arrays = {}
+        state: State = {}
+        for name, a in before.items():
+            owner, _, key = name.partition(".")
+            if key == "grad":
+                grads[owner] = a
+            else:
+                state.setdefault(owner, {})[key] = a
+        return replace(self, arrays=arrays, grads=grads, state=state)
+
+
+def flat(params: Arrays, state: State) -> Arrays:
+    """p0, p1, … and p0.exp_avg, … in one dictionary; a state entry that is None is absent."""
+    flat = dict(params)
+    for name, entries in state.items():
+        flat |= {f"{name}.{k}": np.asarray(v) for k, v in entries.items() if v is not None}
+    return flat
+
+
+@dataclass(frozen=True)
+class OptimizerCase:
     """An optimiser on tensors of several shapes, with the gradients of each step.
 
     shapes   of the parameters p0, p1, …
@@ -35,14 +96,43 @@ class StepCase:
 
     @property
     def digest(self) -> str:
+        """Two cases share it only if they are the same."""
         return repr(self)
 
-    def params(self) -> Arrays:
+    @property
+    def target(self) -> Any:
+        """What is judged."""
+        return self.optimizer
+
+    @property
+    def kind(self) -> str:
+        """The name of the optimiser's type."""
+        return type(self.optimizer).__name__
+
+    @property
+    def layout(self) -> str:
+        """Arrays lie in memory as NumPy makes them."""
+        return "C"
+
+    @property
+    def hazards(self) -> tuple[str, ...]:
+        """How the gradients are drawn."""
+        return ("sparse" if self.sparse else "normal",)
+
+    @cached_property
+    def arrays(self) -> Arrays:
+        """The parameters before the first step."""
         r = np.random.default_rng([self.seed, 0])
         drawn = [r.standard_normal(s) for s in self.shapes]
         return {f"p{i}": frozen(p.astype(self.dtype)) for i, p in enumerate(drawn)}
 
+    @property
+    def kinds(self) -> dict[str, str]:
+        """All arrays are parameters."""
+        return dict.fromkeys(self.arrays, "param")
+
     def grads(self, step: int) -> Arrays:
+        """The gradients of one step, counted from 0."""
         r = np.random.default_rng([self.seed, 1 + step])
         drawn = {}
         for i, shape in enumerate(self.shapes):
@@ -51,48 +141,3 @@ class StepCase:
                 g = g * (r.random(shape) < 0.5)
             drawn[f"p{i}"] = frozen(np.asarray(g, dtype=self.dtype))
         return drawn
-
-
-def save_steps(path: Path, case: StepCase) -> None:
-    """Write the case, whole or not at all; its arrays are drawn again from its seed."""
-    file.write(path, {"format": file.FORMAT, "steps": file.encode(case)}, {})
-
-
-def load_steps(path: Path, types: Mapping[str, type]) -> StepCase | None:
-    """Read a case of an optimiser; None where the file holds another case.
-
-    Raises    InputError as `file.read` and `file.decode` do
-    """
-    about, _ = file.read(path)
-    if "steps" not in about:
-        return None
-    case: StepCase = file.decode(about["steps"], {**types, "StepCase": StepCase})
-    return case
-
-
-@st.composite
-def step_cases(draw: Draw, optimizers: st.SearchStrategy[Any]) -> StepCase:
-    """At least three steps of an optimiser on at least two tensors."""
-    shape = st.lists(st.integers(1, 4), min_size=0, max_size=3).map(tuple)
-    scale = st.integers(0, 7).map(lambda k: 10.0**-k)
-    return StepCase(
-        draw(optimizers),
-        tuple(draw(st.lists(shape, min_size=2, max_size=3))),
-        tuple(draw(st.lists(scale, min_size=3, max_size=6))),
-        draw(st.booleans()),
-        draw(st.sampled_from(["float64", "float32"])),
-        draw(st.integers(0, 2**32 - 1)),
-    )
-
-
-def apart(before: Mapping[str, Array]) -> tuple[Arrays, State]:
-    """The gradients and the state that a finding's `before` holds together."""
-    grads: Arrays = {}
-    state: State = {}
-    for name, a in before.items():
-        owner, _, key = name.partition(".")
-        if key == "grad":
-            grads[owner] = a
-        else:
-            state.setdefault(owner, {})[key] = a
-    return grads, state

@@ -131,14 +131,16 @@ def lay_out(array: Array, layout: str) -> Array:
 _DY = 1 << 20  # the generator stream of the cotangents, after any argument's
 
 
-def draw_dy(outputs: Sequence[Array], hazard: str, seed: int) -> tuple[Array | None, ...]:
-    """Sign-varied cotangents.
+def draw_dy(
+    outputs: Sequence[Array], able: Sequence[bool], hazard: str, seed: int
+) -> tuple[Array | None, ...]:
+    """Sign-varied cotangents; None for an output of integers, or one that may have none.
 
     The hazard "broadcast" repeats one row without copying it, "sparse" has zeros in half of it.
     """
     drawn: list[Array | None] = []
     for i, y in enumerate(outputs):
-        if y.dtype.kind not in "fc":
+        if y.dtype.kind not in "fc" or not able[i]:
             drawn.append(None)
             continue
         r = np.random.default_rng([seed, _DY + i])

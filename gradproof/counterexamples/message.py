@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from gradproof.arrays import Array, numbered
-from gradproof.cases.case import Case
+from gradproof.cases.case import Case, NetworkCase
 from gradproof.diagnosis.diagnose import diagnose
+from gradproof.judge.dispatch import AnyCase
 from gradproof.judge.verdict import Finding, Judgement, beside
 from gradproof.judge.vote import Votes, votes
 from gradproof.subject.subject import Subject
@@ -45,21 +46,21 @@ def explain(
         lines += _line("other arrays", others)
     shrunk = [f"   shrunk from {shrunk_from}"] if shrunk_from else []
     lines += _line("case", *_items(finding.case), *shrunk)
-    lines += [f"{'':{_INDENT}}{step}" for step in steps(finding.case.layer)]
+    lines += [f"{'':{_INDENT}}{step}" for step in steps(finding.case.target)]
     lines += _values(finding)
     if command:
         lines.append(f"  {'again':<17}{command}")
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def describe(case: Case) -> str:
+def describe(case: AnyCase) -> str:
     """The layer with its options, dtype and the shapes of its arrays."""
     return "  ".join(_items(case))
 
 
-def _items(case: Case) -> list[str]:
-    layer = repr(case.layer)
-    if hasattr(case.layer, "steps"):
+def _items(case: AnyCase) -> list[str]:
+    layer = repr(case.target)
+    if isinstance(case, NetworkCase):
         layer = f"{case.kind} of {_count(len(case.layer.steps), 'step')}"
     arrays = [f"{n} {a.shape}" for n, a in case.arrays.items() if a is not None]
     layout = [] if case.layout == "C" else [f"{case.layout} in memory"]
@@ -80,15 +81,15 @@ def _title(finding: Finding) -> list[str]:
     array = f"the gradient of {finding.quantity}" if _is_gradient(finding) else finding.quantity
     if finding.verdict == "error":
         what = f"{name} fails" if finding.quantity == "backward" else f"{name} fails in {array}"
-    elif finding.verdict == "convention":
+    elif finding.choice:
         what = f"{name} makes another choice than PyTorch at a kink, in {array}"
-    elif hasattr(finding.case.layer, "steps") and finding.depth != "free":
+    elif isinstance(finding.case, NetworkCase) and finding.depth != "free":
         what = f"The wiring of {name} disagrees with PyTorch in {array}"
     else:
         what = f"{name} disagrees with PyTorch in {array}"
     if finding.comparison is None:
         return textwrap.wrap(f"{what}: {finding.cause}", WIDTH, subsequent_indent="  ")
-    inside = finding.layer and hasattr(finding.case.layer, "forward")
+    inside = finding.layer and isinstance(finding.case, Case)
     depth = {
         "chained": "(chained: every layer alone is right)",
         "free": "(free: only a run on its own differs)",
@@ -99,7 +100,7 @@ def _title(finding: Finding) -> list[str]:
 
 def _is_gradient(finding: Finding) -> bool:
     """Not an output, and not a parameter after an optimiser's step."""
-    return finding.quantity in finding.case.arrays and hasattr(finding.case.layer, "forward")
+    return finding.quantity in finding.case.arrays and isinstance(finding.case, Case)
 
 
 def _numbers(finding: Finding) -> list[str]:
@@ -131,12 +132,11 @@ def _values(finding: Finding) -> list[str]:
 def _given(finding: Finding) -> dict[str, Array]:
     """The arrays of a layer and its cotangents; of an update, all that belongs to the parameter."""
     case = finding.case
-    if hasattr(case.layer, "forward"):
+    if isinstance(case, Case):
         given = {**case.arrays, **numbered("dy", case.dy)}
         return {n: a for n, a in given.items() if a is not None}
     owner = finding.quantity.partition(".")[0]
-    given = {n: a for n, a in {**case.arrays, **finding.before}.items() if a is not None}
-    return {n: np.asarray(a) for n, a in given.items() if n.partition(".")[0] == owner}
+    return {n: a for n, a in {**case.arrays, **case.before}.items() if n.partition(".")[0] == owner}
 
 
 def _written(array: Array) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from gradproof.cases.case import Case
-from gradproof.cases.file import load_case
-from gradproof.cases.optimizer_case import load_steps
+from gradproof.cases.file import load
 from gradproof.counterexamples.message import describe, explain_culprit
-from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
-from gradproof.judge.optimizer import judge_steps
+from gradproof.judge.dispatch import judge
 from gradproof.judge.verdict import Judgement
 from gradproof.oracle.layer import Oracle
 from gradproof.subject.subject import Subject
@@ -22,12 +18,7 @@ def replay(subject: Subject, path: Path) -> tuple[Judgement, str]:
 
     Raises    InputError when the file holds no case of this subject
     """
-    steps = load_steps(path, subject.types)
-    if steps is not None:
-        judgement = judge_steps(subject, steps, Clock())
-    else:
-        case = load_case(path, subject.types, lambda case: _refused(subject, case))
-        judgement = judge(subject, case, Clock())
+    judgement = judge(subject, load(path, subject.types, lambda case: _refused(subject, case)))
     if judgement.culprit is not None:
         return judgement, explain_culprit(subject, judgement, f"gradproof replay {path}")
     worst = max((f.figures.worst_ratio for f in judgement.findings if f.measured), default=0.0)
@@ -42,9 +33,8 @@ def replay(subject: Subject, path: Path) -> tuple[Judgement, str]:
 
 def _refused(subject: Subject, case: Case) -> str:
     """Why the reference cannot take a case, in one line; "" if it can."""
-    function = partial(subject.twin, case.layer)
     try:
-        y = Oracle(function, list(case.arrays.values()), case.smooth).y
+        y = Oracle.of(subject.twin, case).y
     except Exception as error:  # noqa: BLE001  (whatever it raises, the arrays do not fit)
         return " ".join(f"{type(error).__name__}: {error}".split())
     fits = len(y) == len(case.dy) and all(

@@ -145,7 +145,7 @@ def source(subject: Subject, finding: Finding, message: str) -> str:
     It holds the case, PyTorch's values and their bounds, bit for bit; where the twin's source can
     be written down by itself, the file also asks PyTorch again.
     """
-    case = finding.case
+    case = finding.layer_case
     expected, bound = _expected(subject, finding)
     title = message.splitlines()[0]
     types = dict.fromkeys(_types(case.layer))
@@ -185,8 +185,7 @@ def _which(finding: Finding) -> tuple[str, int]:
     """The array compared, and its place among the outputs; any gradient where backward fails."""
     name = finding.quantity
     if name == "backward":
-        smooth = zip(finding.case.arrays, finding.case.smooth, strict=True)
-        name = next((n for n, s in smooth if s), "y")
+        name = next(iter(smooth_names(finding.layer_case)), "y")
     return name, int(name[1:]) if name[1:].isdigit() and name not in finding.case.arrays else 0
 
 
@@ -194,24 +193,20 @@ def _expected(subject: Subject, finding: Finding) -> tuple[Array, Array]:
     """PyTorch's values and their bounds, measured now if the finding has none."""
     if finding.comparison is not None:
         return finding.comparison.reference, _bound_of(finding.comparison)
-    case = finding.case
-    oracle = Oracle(
-        lambda *t: subject.twin(case.layer, *t), list(case.arrays.values()), case.smooth
-    )
-    oracle.set_dy(case.dy)
-    smooth = smooth_names(case)
-    gradients = dict(zip(smooth, oracle.gradients(), strict=True))
+    oracle = Oracle.of(subject.twin, finding.layer_case)
+    gradients = oracle.pull(finding.case.dy)
     name, index = _which(finding)
     reference = gradients[name] if name in gradients else oracle.y[index]
     if reference is None:
-        reference = np.zeros_like(case.arrays[name])
+        reference = np.zeros_like(finding.layer_case.arrays[name])
     if reference.dtype.kind != "f":
         return reference, np.zeros(reference.shape)
     # Nothing is within a bound of NaN, so every sample is taken.
     comparison = Comparison(np.full_like(reference, np.nan), reference)
     outputs = [*numbered("y", oracle.y)]
     key = name if name in gradients else outputs[index]
-    samples = (dict(zip([*outputs, *smooth], s, strict=True)) for s in oracle.thorough_samples())
+    every = [*outputs, *oracle.names]
+    samples = (dict(zip(every, s, strict=True)) for s in oracle.thorough_samples())
     settle({key: comparison}, ({n: p for n, p in s.items() if p is not None} for s in samples))
     return reference, _bound_of(comparison)
 

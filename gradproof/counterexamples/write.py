@@ -8,8 +8,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 from gradproof.cases.case import Case
-from gradproof.cases.file import encode, save_case
-from gradproof.cases.optimizer_case import save_steps
+from gradproof.cases.file import encode, save
+from gradproof.cases.optimizer_case import OptimizerCase, UpdateCase
 from gradproof.counterexamples.message import explain_culprit
 from gradproof.counterexamples.standalone_test import source
 from gradproof.judge.verdict import Judgement
@@ -31,19 +31,16 @@ def write(subject: Subject, judgement: Judgement, folder: Path, shrunk_from: str
     near = os.path.relpath(path)
     shown = path if near.startswith("..") else near
     text = explain_culprit(subject, judgement, f"gradproof replay {shown}", shrunk_from)
-    if judgement.drawn is not None:
-        save_steps(path, judgement.drawn)
-    else:
-        save_case(path, finding.case)
+    save(path, judgement.case if isinstance(judgement.case, OptimizerCase) else finding.case)
     write_text(path.with_suffix(".txt"), text)
-    if hasattr(finding.case.layer, "forward"):
+    if isinstance(finding.case, Case):
         write_text(path.with_suffix(".py"), source(subject, finding, text))
     return path
 
 
-def _digest(case: Case) -> str:
+def _digest(case: Case | UpdateCase) -> str:
     """Four hexadecimal digits of everything in the case."""
-    made = blake2b(repr(encode(case.layer)).encode(), digest_size=2)
+    made = blake2b(repr(encode(case.target)).encode(), digest_size=2)
     for array in (*case.arrays.values(), *case.dy):
         made.update(b"" if array is None else array.tobytes())
     return made.hexdigest()

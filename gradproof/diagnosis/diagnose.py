@@ -2,6 +2,7 @@
 
 Each rule looks at one class of mistake and returns a few words, or "". The first that fits is the
 answer, so the rules that explain every entry come before those that say where the wrong ones lie.
+A layer, a network and an optimiser's step have a list of rules each.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import TypeAlias
 
 import numpy as np
 
+from gradproof.cases.case import NetworkCase
+from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.diagnosis.evidence import Evidence, evidence
-from gradproof.diagnosis.rules import missing_term, where_wrong
+from gradproof.diagnosis.rules import missing_term, where_wrong, whole_array
 from gradproof.diagnosis.rules.axis_sums import summed_otherwise
-from gradproof.diagnosis.rules.constant_factor import factor_between
 from gradproof.diagnosis.rules.formula import formula
 from gradproof.diagnosis.rules.missing_along_axis import (
     missing_array,
@@ -32,6 +34,92 @@ from gradproof.diagnosis.rules.special_points import special
 from gradproof.judge.verdict import Finding
 from gradproof.subject.subject import Subject
 
+Rule: TypeAlias = Callable[[Evidence], str]
+
+LAYER: tuple[Rule, ...] = (
+    whole_array.not_finite,
+    special,
+    exchanged,
+    whole_array.dead,
+    whole_array.zero,
+    whole_array.same_multiple,
+    whole_array.multiple,
+    reordered,
+    whole_array.other_argument,
+    otherwise,
+    summed_otherwise,
+    cotangent,
+    where_wrong.values,
+    where_wrong.regions,
+    missing_factor,
+    where_wrong.explained,
+    missing_term.factor,
+    missing_term.term,
+    missing_array,
+    formula,
+    missing_saved,
+    missing_on_longer_axes,
+    whole_array.zero_here,
+    whole_array.nearly_right,
+    where_wrong.repeated,
+    overwritten,
+    where_wrong.indices,
+    whole_array.unknown,
+)
+NETWORK: tuple[Rule, ...] = (
+    whole_array.not_finite,
+    lost_uses,
+    whole_array.zero,
+    whole_array.same_multiple,
+    whole_array.multiple,
+    reordered,
+    whole_array.other_argument,
+    summed_otherwise,
+    where_wrong.values,
+    missing_factor,
+    where_wrong.explained,
+    missing_term.factor,
+    missing_term.term,
+    missing_array,
+    whole_array.zero_here,
+    whole_array.nearly_right,
+    where_wrong.repeated,
+    where_wrong.indices,
+    whole_array.unknown,
+)
+UPDATE: tuple[Rule, ...] = (
+    whole_array.not_finite,
+    exchanged,
+    whole_array.dead,
+    whole_array.zero,
+    whole_array.same_multiple,
+    whole_array.multiple,
+    reordered,
+    whole_array.other_argument,
+    otherwise,
+    where_wrong.values,
+    update,
+    missing_factor,
+    where_wrong.explained,
+    missing_term.factor,
+    missing_term.term,
+    missing_array,
+    whole_array.next_step,
+    whole_array.zero_here,
+    whole_array.nearly_right,
+    where_wrong.indices,
+    whole_array.unknown,
+)
+EXACT: tuple[Rule, ...] = (
+    whole_array.multiple,
+    reordered,
+    whole_array.other_argument,
+    missing_factor,
+    missing_array,
+    missing_saved,
+)
+"""They explain every entry, and so have to do it again on fresh inputs."""
+
 
 def diagnose(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> str:
     """The likely cause, in a few words.
@@ -47,14 +135,21 @@ def diagnose(subject: Subject, finding: Finding, siblings: Sequence[Finding]) ->
         return f"in its state, {key}: {diagnose(subject, inner, rest)}"
     with np.errstate(all="ignore"):  # what is wrong may be infinite, or no number
         clue = evidence(subject, finding, siblings)
-        return next(filter(None, (_firm(rule, clue) for rule in RULES)))
+        return next(filter(None, (_firm(rule, clue) for rule in rules_for(clue))))
+
+
+def rules_for(clue: Evidence) -> tuple[Rule, ...]:
+    """The rules for what is judged."""
+    if isinstance(clue.case, UpdateCase):
+        return UPDATE
+    return NETWORK if isinstance(clue.case, NetworkCase) else LAYER
 
 
 def _state_of(finding: Finding, siblings: Sequence[Finding]) -> Finding | None:
     """Of a parameter that an optimiser updates wrongly, an entry of its state that is wrong too."""
     start = f"{finding.quantity}."
     wrong = (f for f in siblings if f.quantity.startswith(start) and f.failed and f.comparison)
-    return next(wrong, None) if finding.before else None
+    return next(wrong, None) if isinstance(finding.case, UpdateCase) else None
 
 
 def _firm(rule: Rule, clue: Evidence) -> str:
@@ -63,129 +158,3 @@ def _firm(rule: Rule, clue: Evidence) -> str:
     if said and rule in EXACT and any(rule(other) != said for other in clue.others):
         return ""
     return said
-
-
-def _not_finite(e: Evidence) -> str:
-    for what, test in (("not a number", np.isnan), ("infinite", np.isinf)):
-        count = int((test(e.manual) & np.isfinite(e.reference)).sum())
-        if count:
-            return f"{what} where PyTorch has numbers ({count} of {e.manual.size} entries)"
-    count = int((np.isfinite(e.manual) & np.isnan(e.reference)).sum())
-    return f"a number where PyTorch has none ({count} of {e.manual.size} entries)" if count else ""
-
-
-def _dead(e: Evidence) -> str:
-    """Nothing should get through; what does tells more than that it should not."""
-    return "" if e.reference.any() else otherwise(e) or cotangent(e) or where_wrong.regions(e)
-
-
-def _zero(e: Evidence) -> str:
-    """One side is zero, wherever they differ."""
-    said = _zero_here(e)
-    elsewhere = (*e.elsewhere, *e.larger) if said else ()
-    return said if all(_zero_here(c) == said or not c.reference.any() for c in elsewhere) else ""
-
-
-def _zero_here(e: Evidence) -> str:
-    if e.over.any() and np.abs(e.manual).max() <= 1e-12 * np.abs(e.reference).max():
-        return "all zero: no gradient gets through"
-    if not e.reference.any():
-        dy = next((n for n, d in e.cotangents.items() if np.array_equal(d, e.manual)), "")
-        missing = f": {dy} itself, the factor of the layer's derivative is missing" if dy else ""
-        return f"it should be all zero{missing}"
-    return ""
-
-
-def _multiple(e: Evidence) -> str:
-    """A constant factor, and what in the case has that value."""
-    return _or_exchanged(e, factor_between(e, e.manual, e.reference, e.bound))
-
-
-def _same_multiple(e: Evidence) -> str:
-    """The same constant factor in every case."""
-    said = missing_term.multiple(e)
-    where = where_wrong.regions(e) if said else ""
-    return f"{where}: {said}" if where else _or_exchanged(e, said)
-
-
-def _or_exchanged(e: Evidence, said: str) -> str:
-    other = _other_argument(e) if said == "sign" else ""
-    return f"{said}, or {other}" if other else said
-
-
-def _other_argument(e: Evidence) -> str:
-    for name, gradient in e.other_gradients.items():
-        if gradient.shape == e.manual.shape and e.fits(gradient):
-            return f"the gradient of {name}: swapped arguments"
-    return ""
-
-
-def _next_step(e: Evidence) -> str:
-    """What an optimiser without a state shows only in its next step."""
-    if e.later is None or any(not n.endswith(".grad") for n in e.finding.before):
-        return ""
-    rules = (otherwise, update, missing_term.factor, missing_term.term)
-    return next(filter(None, (rule(e.later) for rule in rules)), "")
-
-
-def _small(e: Evidence) -> str:
-    """Nearly right everywhere that it is wrong."""
-    with np.errstate(all="ignore"):
-        relative = (e.error / np.abs(e.reference))[e.over]
-    greatest = float(relative.max(initial=0.0))
-    if not greatest < 1e-3:
-        return ""
-    return f"off by {greatest:.1g} of the value: eps in another place, or precision lost"
-
-
-def _unknown(e: Evidence) -> str:
-    m, r = e.manual.ravel(), e.reference.ravel()
-    with np.errstate(all="ignore"):
-        m, r = m / np.abs(m).max(), r / np.abs(r).max()
-        cosine = float(m @ r / np.sqrt((m @ m) * (r @ r)))
-    return "not recognised" + (f" (cosine {cosine:.3g})" if m.size > 1 else "")
-
-
-Rule: TypeAlias = Callable[[Evidence], str]
-EXACT: tuple[Rule, ...] = (
-    _multiple,
-    reordered,
-    _other_argument,
-    missing_factor,
-    missing_array,
-    missing_saved,
-)
-"""They explain every entry, and so have to do it again."""
-RULES: tuple[Rule, ...] = (
-    _not_finite,
-    lost_uses,
-    special,
-    exchanged,
-    _dead,
-    _zero,
-    _same_multiple,
-    _multiple,
-    reordered,
-    _other_argument,
-    otherwise,
-    summed_otherwise,
-    cotangent,
-    where_wrong.values,
-    where_wrong.regions,
-    update,
-    missing_factor,
-    where_wrong.explained,
-    missing_term.factor,
-    missing_term.term,
-    missing_array,
-    formula,
-    missing_saved,
-    missing_on_longer_axes,
-    _next_step,
-    _zero_here,
-    _small,
-    where_wrong.repeated,
-    overwritten,
-    where_wrong.indices,
-    _unknown,
-)

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import Any, TypeAlias
+from functools import cached_property, wraps
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from gradproof.arrays import Array, numbered
-from gradproof.cases.case import Case, smooth_names
+from gradproof.cases.case import Case, NetworkCase
+from gradproof.cases.optimizer_case import UpdateCase, flat
 from gradproof.diagnosis.resample import again, elsewhere, larger, later, ran, varied
 from gradproof.judge.kinks import jumps
 from gradproof.judge.verdict import Finding
 from gradproof.oracle.layer import Oracle
-from gradproof.oracle.optimizer import step_of
+from gradproof.oracle.optimizer import ReferenceStep, as_arrays
+from gradproof.subject import program
+from gradproof.subject.program import as_tuple
 from gradproof.subject.subject import Subject
 
+T = TypeVar("T")
 Use: TypeAlias = tuple[int, int]
 """The place of an argument in a network: the number of its step, its number there."""
+
+
+def once(method: Callable[[Evidence], T]) -> Callable[[Evidence], T]:
+    """What the method gives, made when it is first asked for: it judges the layer anew."""
+    key = f"_{method.__name__}"
+
+    @wraps(method)
+    def made(self: Evidence) -> T:
+        if key not in self.__dict__:
+            self.__dict__[key] = method(self)
+        found: T = self.__dict__[key]
+        return found
+
+    return made
 
 
 @dataclass(frozen=True)
@@ -34,7 +52,7 @@ class Evidence:
     """
 
     subject: Subject
-    case: Case
+    case: Case | UpdateCase
     quantity: str
     manual: Array
     reference: Array
@@ -53,33 +71,41 @@ class Evidence:
         """This one and the others, as far as they are in float64."""
         return tuple(e for e in (self, *self.others) if e.case.dtype == "float64" or e is not self)
 
-    @cached_property
-    def elsewhere(self) -> tuple[Evidence, ...]:
+    @property
+    def layer_case(self) -> Case:
+        """The case, which is a layer's or a network's."""
+        return self.finding.layer_case
+
+    @property
+    def before(self) -> Mapping[str, Array]:
+        """Of an optimiser's step: its gradients and state; empty for a layer."""
+        return self.case.before if isinstance(self.case, UpdateCase) else {}
+
+    @once
+    def judge_elsewhere(self) -> tuple[Evidence, ...]:
         """The same at numbers of other sizes and signs, whether it is right there or wrong."""
         return tuple(_evidence(self.subject, *m) for m in elsewhere(self.subject, self.finding))
 
-    @cached_property
-    def larger(self) -> tuple[Evidence, ...]:
+    @once
+    def judge_larger(self) -> tuple[Evidence, ...]:
         """The same on longer axes, where it disagrees as well."""
         return tuple(_evidence(self.subject, *m) for m in larger(self.subject, self.finding))
 
-    @cached_property
-    def varied(self) -> tuple[Evidence, ...]:
+    @once
+    def judge_varied(self) -> tuple[Evidence, ...]:
         """The same with other options, where it disagrees as well."""
         return tuple(_evidence(self.subject, *m) for m in varied(self.subject, self.finding))
 
-    @cached_property
-    def later(self) -> Evidence | None:
+    @once
+    def judge_next_step(self) -> Evidence | None:
         """The same in an optimiser's next step, if it is wrong there: it has more of a state."""
         found = [_evidence(self.subject, *m) for m in later(self.subject, self.finding)]
         return replace(found[0], others=tuple(found[1:])) if found else None
 
-    @cached_property
-    def saved(self) -> dict[str, Array]:
-        """What the layer's own forward keeps for its backward, as far as it is floating arrays."""
-        if not hasattr(self.case.layer, "forward") or hasattr(self.case.layer, "steps"):
-            return {}
-        kept = ran(self.case).saved
+    @once
+    def run_forward(self) -> dict[str, Array]:
+        """What a layer's own forward keeps for its backward, as far as it is floating arrays."""
+        kept = ran(self.layer_case).saved
         arrays = enumerate(kept if isinstance(kept, tuple) else ())
         return {
             f"saved[{i}]": _wide(a)
@@ -108,48 +134,47 @@ class Evidence:
             return []
         stretched = np.broadcast_to(argument, y.shape)
         arrays = {**self.case.arrays, self.quantity: stretched}
-        gradient = self.expected(self.case.layer, arrays)
+        gradient = self.expected(self.case.target, arrays)
         return [gradient] if gradient is not None and gradient.shape == y.shape else []
 
     def uses(self) -> dict[str, list[Use]]:
-        """In a network, where each value is used; nothing for a layer, or an output."""
+        """In a network, where each value is used; nothing for an output."""
         found: dict[str, list[Use]] = {}
-        if self.quantity in self.case.arrays:
-            for i, step in enumerate(getattr(self.case.layer, "steps", ())):
-                for k, name in enumerate(step.args):
-                    if name is not None:
-                        found.setdefault(name, []).append((i, k))
+        for i, step in enumerate(self.layer_case.layer.steps if self.is_gradient else ()):
+            for k, name in enumerate(step.args):
+                if name is not None:
+                    found.setdefault(name, []).append((i, k))
         return found
+
+    @property
+    def is_layer(self) -> bool:
+        """Neither a network nor an optimiser's step."""
+        return type(self.case) is Case
+
+    @property
+    def is_gradient(self) -> bool:
+        """Not an output; of a step, a parameter and not an entry of the state."""
+        return self.quantity in self.case.arrays
 
     def step(self, use: Use) -> str:
         """The name of the step that a use belongs to."""
-        return str(self.case.layer.steps[use[0]].outs[0])
+        return str(self.layer_case.layer.steps[use[0]].outs[0])
 
     def without(self, lost: Collection[Use]) -> Array:
         """In a network, PyTorch's gradient of the argument without that through some uses."""
 
-        def function(*inputs: Any) -> Any:
-            values: dict[str | None, Any] = dict(zip(self.case.layer.inputs, inputs, strict=True))
-            values[None] = None
-            y: Any = None
-            for i, step in enumerate(self.case.layer.steps):
-                used = [
-                    values[name].detach() if (i, k) in lost else values[name]
-                    for k, name in enumerate(step.args)
-                ]
-                y = self.subject.twin(step.layer, *used)
-                values.update(zip(step.outs, y if len(step.outs) > 1 else (y,), strict=True))
-            return y
+        def call(i: int, step: Any, values: list[Any]) -> tuple[Any, ...]:
+            used = [v.detach() if (i, k) in lost else v for k, v in enumerate(values)]
+            return as_tuple(self.subject.twin(step.layer, *used))
 
-        return self._gradient(function, self.case.arrays)
+        def function(net: Any, *inputs: Any) -> Any:
+            return program.run(net, inputs, call)
 
-    def _gradient(
-        self, function: Any, arrays: Mapping[str, Array | None], dy: Sequence[Array | None] = ()
-    ) -> Array:
+        return self._gradient(function, self.layer_case, self.case.dy)
+
+    def _gradient(self, twin: Any, case: Case, dy: Sequence[Array | None]) -> Array:
         """PyTorch's gradient of the quantity, in float64; zero where there is none."""
-        oracle = Oracle(function, list(arrays.values()), self.case.smooth)
-        oracle.set_dy(tuple(dy) or self.case.dy)
-        found = dict(zip(smooth_names(self.case), oracle.gradients(), strict=True))[self.quantity]
+        found = Oracle.of(twin, case).pull(dy)[self.quantity]
         return np.zeros(self.reference.shape) if found is None else _wide(found)
 
     def expected(
@@ -160,29 +185,31 @@ class Evidence:
         dy: Sequence[Array | None] = (),
     ) -> Array | None:
         """PyTorch's gradient or update with another layer, arrays, state or dy; None without."""
-        case = replace(self.case, layer=layer, arrays=arrays)
+        case = self.case
         try:
-            if self.finding.before:
-                given = self.finding.before if before is None else before
-                return _wide(step_of(self.subject, case, given)[self.quantity])
-            if self.quantity not in case.arrays or not _fits_forward(case):
+            if isinstance(case, UpdateCase):
+                given = case.before if before is None else before
+                there = replace(case, optimizer=layer).given(arrays, given)
+                made = as_arrays(ReferenceStep(self.subject, there)())
+                return _wide(flat(*made)[self.quantity])
+            other = replace(case, layer=layer, arrays=arrays)
+            if not self.is_gradient or not _fits_forward(other):
                 return None
-            return self._gradient(partial(self.subject.twin, layer), arrays, dy)
+            return self._gradient(self.subject.twin, other, tuple(dy) or case.dy)
         except Exception:  # noqa: BLE001  (whatever a layer or a twin says of what does not fit)
             return None
 
     def at_kink(self) -> bool:
         """Whether every wrong entry is one whose one-sided derivatives differ."""
-        if self.quantity not in self.case.arrays or not hasattr(self.case.layer, "forward"):
+        if not self.is_gradient or isinstance(self.case, UpdateCase):
             return False
-        twin = partial(self.subject.twin, self.case.layer)
-        hull = jumps(twin, self.case, directions=8).get(self.quantity)
+        hull = jumps(self.subject.twin, self.case, directions=8).get(self.quantity)
         return hull is not None and bool((hull[0] < hull[1])[self.over].all())
 
 
 def _fits_forward(case: Case) -> bool:
     """Whether the hand-written forward makes outputs of the right shapes of the case's arrays."""
-    if not hasattr(case.layer, "forward") or hasattr(case.layer, "steps"):
+    if isinstance(case, NetworkCase):
         return True
     pairs = zip(ran(case).outputs, case.dy, strict=True)
     return all(d is None or y.shape == d.shape for y, d in pairs)
@@ -211,9 +238,9 @@ def _evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -
     case, c = finding.case, finding.comparison
     assert c is not None
     arrays = {n: a for n, a in case.arrays.items() if a is not None}
-    if finding.before:  # of an optimiser: all that belongs to the parameter
+    if isinstance(case, UpdateCase):  # all that belongs to the parameter
         owner = finding.quantity.partition(".")[0]
-        belong = {n.removeprefix(f"{owner}."): a for n, a in finding.before.items()}
+        belong = {n.removeprefix(f"{owner}."): a for n, a in case.before.items()}
         arrays = {"param": arrays[owner]} | {n: a for n, a in belong.items() if "." not in n}
         arrays |= _after(owner, siblings)
     for f in siblings:

@@ -1,4 +1,4 @@
-"""Asking again: the same layer on other numbers, since one number can be explained by anything."""
+"""Re-judging on fresh inputs: one case can fit a wrong explanation by chance."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradproof.arrays import Array, in_double
-from gradproof.cases.case import Case, received
-from gradproof.cases.optimizer_case import apart
+from gradproof.cases.case import Case, NetworkCase, received
+from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.judge.clock import Clock
 from gradproof.judge.layer import judge_layer
-from gradproof.judge.optimizer import judge_step
+from gradproof.judge.optimizer import judge_update
 from gradproof.judge.verdict import Finding
 from gradproof.oracle.optimizer import ReferenceStep, as_arrays
 from gradproof.subject import passes
@@ -22,14 +22,17 @@ from gradproof.subject.passes import Ran
 from gradproof.subject.subject import Subject
 
 Move: TypeAlias = Callable[[Array | None, np.random.Generator], Any]
+Found: TypeAlias = Iterator[tuple[Finding, Sequence[Finding]]]
+"""Findings on the same array in other cases, each with its siblings."""
+
 TIMES = 6
 """Other cases that are tried, of each sort."""
 VARIED = 2
 """Other values of the options that are tried."""
 
 
-def again(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
-    """The finding on the same array in other cases that disagree as well, with its siblings.
+def again(subject: Subject, finding: Finding) -> Found:
+    """The finding on the same array in other cases that disagree as well.
 
     They have other cotangents, and inputs of the same signs, zeros and domain. Nothing for a
     network: there it is the program that matters.
@@ -52,7 +55,7 @@ def wrong_beside(subject: Subject, finding: Finding) -> bool:
     return any(found) and all(f is None or f.failed for f in found)
 
 
-def elsewhere(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+def elsewhere(subject: Subject, finding: Finding) -> Found:
     """The finding on the same array, right or wrong, where numbers are of other sizes and signs."""
     for found in (*_cases(subject, finding, _sized), *_cases(subject, finding, _turned)):
         same = _same_array(finding, found)
@@ -60,22 +63,26 @@ def elsewhere(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Seq
             yield same, [f for f in found if f is not same]
 
 
-def later(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+def later(subject: Subject, finding: Finding) -> Found:
     """The finding on the same array in an optimiser's next step; nothing for a layer."""
-    for found in _cases(subject, finding, _turned, ahead=True) if finding.before else ():
+    ahead = isinstance(finding.case, UpdateCase)
+    for found in _cases(subject, finding, _turned, ahead=True) if ahead else ():
         yield from _wrong(finding, found)
 
 
-def varied(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+def varied(subject: Subject, finding: Finding) -> Found:
     """The finding on the same array with other values of all options that are fractions."""
     for seed in range(VARIED):
         r = np.random.default_rng([finding.case.seed, seed])
         yield from _wrong(finding, _tried(partial(_with_options, subject, finding, r)))
 
 
-def _with_options(subject: Subject, finding: Finding, r: Any) -> Sequence[Finding]:
-    layer = replace(finding.case.layer, **dict(_nearby(finding.case.layer, r)))
-    return _judged(subject, replace(finding, case=replace(finding.case, layer=layer)), r, _moved)
+def _with_options(subject: Subject, finding: Finding, r: np.random.Generator) -> Sequence[Finding]:
+    case = finding.case
+    other = replace(case.target, **dict(_nearby(case.target, r)))
+    if isinstance(case, UpdateCase):
+        return _judged(subject, finding, replace(case, optimizer=other), r, _moved)
+    return _judged(subject, finding, replace(case, layer=other), r, _moved)
 
 
 def _tried(judging: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
@@ -86,9 +93,7 @@ def _tried(judging: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
         return []
 
 
-def _wrong(
-    finding: Finding, found: Sequence[Finding]
-) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+def _wrong(finding: Finding, found: Sequence[Finding]) -> Found:
     """The finding on the same array in another case, if it disagrees there too."""
     same = _same_array(finding, found)
     if same is not None and same.failed and _finite(same):
@@ -105,13 +110,13 @@ def _nearby(layer: Any, r: np.random.Generator) -> Iterator[tuple[str, Any]]:
             yield field.name, tuple(v * r.uniform(0.8, 0.98) for v in value)
 
 
-def larger(subject: Subject, finding: Finding) -> Iterator[tuple[Finding, Sequence[Finding]]]:
+def larger(subject: Subject, finding: Finding) -> Found:
     """The finding on the same array where axes are longer and it disagrees as well.
 
-    Nothing for an optimiser, which updates each entry by itself.
+    Nothing for an optimiser, which updates each entry by itself, or a network.
     """
     case = finding.case
-    if not hasattr(case.layer, "forward") or hasattr(case.layer, "steps"):
+    if isinstance(case, (UpdateCase, NetworkCase)):
         return
     for seed, longer in enumerate(_longer(case.arrays)):
         r = np.random.default_rng([case.seed, seed])
@@ -167,37 +172,42 @@ def _cases(
     subject: Subject, finding: Finding, move: Move, ahead: bool = False
 ) -> Iterator[Sequence[Finding]]:
     """The findings on moved numbers; ahead: after one more step of an optimiser."""
-    if hasattr(finding.case.layer, "steps"):
+    if isinstance(finding.case, NetworkCase):
         return
     for seed in range(TIMES):
         r = np.random.default_rng([finding.case.seed, seed])
         try:
-            yield _judged(subject, finding, r, move, ahead)
+            yield _judged(subject, finding, finding.case, r, move, ahead)
         except Exception:  # noqa: BLE001, S112  (whatever is said of what is out of a domain)
             continue
 
 
 def _judged(
-    subject: Subject, finding: Finding, r: np.random.Generator, move: Move, ahead: bool = False
+    subject: Subject,
+    finding: Finding,
+    case: Case | UpdateCase,
+    r: np.random.Generator,
+    move: Move,
+    ahead: bool = False,
 ) -> Sequence[Finding]:
-    case = replace(finding.case, dtype="float64")
-    moves = ("real", "param")
     arrays = {
-        n: move(a, r) if case.kinds[n] in moves else in_double(a) for n, a in case.arrays.items()
+        n: move(a, r) if case.kinds[n] in ("real", "param") else in_double(a)
+        for n, a in case.arrays.items()
     }
-    if hasattr(case.layer, "forward"):
+    if not isinstance(case, UpdateCase):
         dy = tuple(None if d is None else np.asarray(r.standard_normal(d.shape)) for d in case.dy)
-        return judge_layer(subject, replace(case, arrays=arrays, dy=dy), Clock()).findings
+        moved = replace(case, dtype="float64", arrays=arrays, dy=dy)
+        return judge_layer(subject, moved, Clock()).findings
     before = {
         n: a if _counts(n, a) else (move if n.endswith(".grad") else _moved)(a, r)
-        for n, a in finding.before.items()
+        for n, a in case.before.items()
     }
-    grads, state = apart(before)
+    here = replace(case, dtype="float64").given(arrays, before)
     if ahead:
-        arrays, state = as_arrays(ReferenceStep(subject, case.layer, arrays, grads, state)())
-        grads = {n: _turned(g, r) for n, g in grads.items()}
-    here = replace(case, arrays=arrays)
-    return judge_step(subject, finding.layer, here, grads, state, Clock())[0]
+        arrays, state = as_arrays(ReferenceStep(subject, here)())
+        grads = {n: _turned(g, r) for n, g in here.grads.items()}
+        here = replace(here, arrays=arrays, grads=grads, state=state)
+    return judge_update(subject, finding.layer, here, Clock())[0]
 
 
 def _counts(name: str, a: Array) -> bool:

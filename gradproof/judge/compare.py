@@ -11,6 +11,7 @@ from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case
 from gradproof.judge import conduct
 from gradproof.judge.verdict import Finding, fault
+from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison, settle, within
 
 Samples = Iterator[dict[str, Any]]
@@ -72,7 +73,7 @@ def _exchanged(name: str, grads: dict[str, Array], case: Case) -> str:
     return ""
 
 
-def measure(pending: dict[str, Comparison], oracle: Any, names: list[str]) -> int:
+def measure(pending: dict[str, Comparison], oracle: Oracle) -> int:
     """Sample the oracle's noise until every comparison is settled; returns the samples taken.
 
     What is a sum of products is settled by its terms, nearly always. Where an output needs whole
@@ -80,6 +81,7 @@ def measure(pending: dict[str, Comparison], oracle: Any, names: list[str]) -> in
     """
     if within(pending):
         return 0
+    names = oracle.names
     gradients = {name: c for name, c in pending.items() if name in names}
     every = [*numbered("y", oracle.y), *names]
 

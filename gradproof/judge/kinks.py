@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.arrays import Array
-from gradproof.cases.case import Case, smooth_names
+from gradproof.cases.case import Case, wide, with_arrays
 from gradproof.judge.verdict import Finding
 from gradproof.oracle.layer import Oracle
 
@@ -20,15 +20,13 @@ _ONWARD = 2 * _NEAR[1] / (_NEAR[0] - _NEAR[1])
 slope there: a hull that is a little too wide, never too narrow."""
 
 
-def jumps(
-    function: Callable[..., Any], case: Case, directions: int
-) -> dict[str, tuple[Array, Array]]:
+def jumps(twin: Callable[..., Any], case: Case, directions: int) -> dict[str, tuple[Array, Array]]:
     """Least and greatest one-sided gradient of each argument that has a jump, in float64.
 
     Both are equal where there is none. Empty when nothing jumps. Measured at a distance, they are
     carried on to the point itself by their change between the two distances.
     """
-    near = [_hull(function, case, distance, directions) for distance in _NEAR]
+    near = [_hull(twin, case, distance, directions) for distance in _NEAR]
     found = {}
     for name, (low, high) in near[1].items():
         far_low, far_high = near[0][name]
@@ -42,15 +40,11 @@ def jumps(
 
 
 def _hull(
-    function: Callable[..., Any], case: Case, distance: float, directions: int
+    twin: Callable[..., Any], case: Case, distance: float, directions: int
 ) -> dict[str, tuple[Array, Array]]:
-    arrays = [
-        a.astype(np.float64) if a is not None and a.dtype.kind == "f" else a
-        for a in case.arrays.values()
-    ]
-    dy = [None if d is None else d.astype(np.float64) for d in case.dy]
+    case = wide(case)
+    arrays = list(case.arrays.values())
     r = np.random.default_rng(0)
-    names = smooth_names(case)
     hull: dict[str, tuple[Array, Array]] = {}
     step: dict[int, Any] = {i: 0.0 for i, smooth in enumerate(case.smooth) if smooth}
     for k in range(2 * directions + 1):
@@ -60,11 +54,10 @@ def _hull(
             step = {i: -along for i, along in step.items()}
         moved = [a if i not in step else a + step[i] for i, a in enumerate(arrays)]
         try:
-            oracle = Oracle(function, moved, case.smooth)
+            oracle = Oracle.of(twin, with_arrays(case, moved))
         except Exception:  # noqa: BLE001  (moved out of the function's domain: stay inside)
-            oracle = Oracle(function, _within(moved, arrays), case.smooth)
-        oracle.set_dy(dy)
-        for name, g in zip(names, oracle.gradients(), strict=True):
+            oracle = Oracle.of(twin, with_arrays(case, _within(moved, arrays)))
+        for name, g in oracle.pull(case.dy).items():
             if g is not None:
                 low, high = hull.get(name, (g, g))
                 hull[name] = np.minimum(low, g), np.maximum(high, g)
@@ -88,13 +81,13 @@ def _direction(r: np.random.Generator, a: Array | None) -> Any:
     return 0.0 if a is None else r.choice([-1.0, 1.0], a.shape) * r.uniform(0.5, 1.0, a.shape)
 
 
-def conventions(function: Callable[..., Any], case: Case, found: list[Finding]) -> None:
+def conventions(twin: Callable[..., Any], case: Case, found: list[Finding]) -> None:
     """Turn a disagreement into `convention` where every entry over its bound chose at a kink."""
     wrong = [f for f in found if f.verdict == "disagree" and f.comparison is not None]
     gradients = [f for f in wrong if f.quantity in case.arrays]
     if not gradients or len(gradients) < len(wrong):
         return
-    hull = jumps(function, case, directions=8)
+    hull = jumps(twin, case, directions=8)
     for f in gradients:
         c = f.comparison
         if c is None or f.quantity not in hull:
@@ -104,12 +97,12 @@ def conventions(function: Callable[..., Any], case: Case, found: list[Finding]) 
         over = c.error > c.bound
         inside = (manual >= low - c.bound) & (manual <= high + c.bound) & (high > low)
         if inside[over].all():
-            f.verdict = "convention"
+            f.verdict, f.choice = "convention", True
             f.cause = "another one-sided derivative than torch's, at a kink or tie"
 
 
-def at_kink(function: Callable[..., Any], case: Case) -> bool:
+def at_kink(twin: Callable[..., Any], case: Case) -> bool:
     """Whether the inputs lie at a kink or tie; asked only where the hazards put some there."""
     if not {"grid", "few", "rectified", "constant-rows"} & set(case.hazards[:2]):
         return False
-    return bool(jumps(function, case, directions=1))
+    return bool(jumps(twin, case, directions=1))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from gradproof.arrays import Array
-from gradproof.cases.case import Case, received, received_dy, smooth_names
+from gradproof.cases.case import Case, received, received_dy
 from gradproof.judge import conduct
 from gradproof.judge.clock import Clock
 from gradproof.judge.compare import measure, pair_up
@@ -23,15 +21,13 @@ from gradproof.subject.subject import Subject
 
 def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
     """Compare a layer with its twin, entry by entry, and look after its conduct."""
-    function = partial(subject.twin, case.layer)
     with clock("reference"):
-        oracle = Oracle(function, list(case.arrays.values()), case.smooth)
+        oracle = Oracle.of(subject.twin, case)
     with clock("draw"):
         case = case.with_dy(oracle.y)
         arrays, dy = received(case), received_dy(case)
     with clock("reference"):
-        oracle.set_dy(case.dy)
-        reference = dict(zip(smooth_names(case), oracle.gradients(), strict=True))
+        reference = oracle.pull(case.dy)
     judgement = Judgement(case)
     found = judgement.findings
     with clock("manual"):
@@ -44,13 +40,13 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
             return judgement
     with clock("judge"):
         pending = pair_up("", case, ran.outputs, oracle.y, grads, reference, found)
-        judgement.floors = measure(pending, oracle, list(reference))
+        judgement.floors = measure(pending, oracle)
 
         def agrees(name: str, array: Array, gradient: Array) -> bool:
             if name not in pending:  # its form is wrong already
                 return True
             again = {name: Comparison(array, gradient, case.scale)}
-            judgement.floors += measure(again, oracle, list(reference))
+            judgement.floors += measure(again, oracle)
             return again[name].within()
 
         checked = conduct.check_gradients(case.layer, arrays, ran, dy, grads, agrees)
@@ -61,7 +57,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
         for quantity, comparison in pending.items():
             found.append(settled("", case, "isolated", quantity, comparison))
         found += [fault("", case, "isolated", q, text, "disagree") for q, text in faults.items()]
-        conventions(function, case, found)
-        overflows(function, case, found)
-        judgement.kink = at_kink(function, case)
+        conventions(subject.twin, case, found)
+        overflows(subject.twin, case, found)
+        judgement.kink = at_kink(subject.twin, case)
     return judgement

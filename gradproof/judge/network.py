@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gradproof.arrays import Array, frozen, largest, numbered
-from gradproof.cases.case import Case, received, received_dy, smooth_names
+from gradproof.cases.case import Case, NetworkCase, case_of, received, received_dy
 from gradproof.cases.values import lay_out
 from gradproof.judge import conduct
 from gradproof.judge.clock import Clock
@@ -21,16 +20,10 @@ from gradproof.judge.verdict import Finding, Judgement, fault, settled
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.network import NetworkOracle
 from gradproof.rounding.bound import Comparison, same, settle
-from gradproof.subject import passes
+from gradproof.subject import passes, program
+from gradproof.subject.layer import argument_kinds
 from gradproof.subject.passes import Misconduct, Ran
 from gradproof.subject.subject import Subject
-
-
-def judge(subject: Subject, case: Case, clock: Clock) -> Judgement:
-    """Judge a case of one layer, or of a network."""
-    if hasattr(case.layer, "steps"):
-        return judge_network(subject, case, clock)
-    return judge_layer(subject, case, clock)
 
 
 def judge_network(subject: Subject, case: Case, clock: Clock, path: str = "") -> Judgement:
@@ -41,7 +34,7 @@ def judge_network(subject: Subject, case: Case, clock: Clock, path: str = "") ->
         case = case.with_dy(oracle.y)
         arrays = received(case)
     with clock("reference"):
-        oracle.set_dy(case.dy)
+        reference = oracle.pull(case.dy)
     judgement = Judgement(case)
     found = judgement.findings
     all_saved: list[Any] = [None] * len(case.layer.steps)
@@ -51,14 +44,13 @@ def judge_network(subject: Subject, case: Case, clock: Clock, path: str = "") ->
         judgement.floors += floors
     if any(f.verdict == "error" for f in found):
         return judgement
-    reference = dict(zip(smooth_names(case), oracle.gradients, strict=True))
     chained, free = _whole(path, case, arrays, all_saved, reference, oracle, clock, found)
     with clock("judge"):
-        judgement.floors += _settle_whole(chained, free, oracle, list(reference))
+        judgement.floors += _settle_whole(chained, free, oracle)
         for depth, comparisons in (("chained", chained), ("free", free)):
             for quantity, comparison in comparisons.items():
                 found.append(settled(path, case, depth, quantity, comparison))
-        if all(map(_finite, (*oracle.given, *oracle.cotangents, oracle.gradients))):
+        if all(map(_finite, (*oracle.given, *oracle.cotangents, reference.values()))):
             judgement.kink = _explain_own_runs(subject, case, arrays, found, clock)
         else:
             _void([f for f in found if f.depth != "isolated"])
@@ -71,17 +63,10 @@ def _isolated(
     """Findings on step i's layer, fed the reference's inputs and cotangent; and what it saved."""
     step = case.layer.steps[i]
     name = f"{path}{step.outs[0]}"
-    given = dict(zip(step.layer.argument_kinds(len(step.args)), oracle.given[i], strict=True))
-    alone = Case(
-        step.layer,
-        given,
-        step.layer.argument_kinds(len(step.args)),
-        case.dtype,
-        case.layout,
-        case.hazards,
-        case.seed,
-        dy=oracle.cotangents[i],
-    )
+    kinds = argument_kinds(step.layer, len(step.args))
+    given = dict(zip(kinds, oracle.given[i], strict=True))
+    drawn = (case.dtype, case.layout, case.hazards, case.seed)
+    alone = case_of(step.layer, given, kinds, *drawn, dy=oracle.cotangents[i])
     found: list[Finding] = []
     # A value that depends on nothing smooth carries no gradient in torch.
     names = [n for n, r in zip(given, oracle.requires_grad(i), strict=True) if r]
@@ -101,7 +86,9 @@ def _isolated(
         pending = pair_up(name, alone, ran.outputs, oracle.outputs[i], grads, expected, found)
         floors = 0
         if not all(c.within() for c in pending.values()):
-            floors = measure(pending, _alone(subject, alone), smooth_names(alone))
+            own = Oracle.of(subject.twin, alone)
+            own.pull(alone.dy)
+            floors = measure(pending, own)
         found += [settled(name, alone, "isolated", q, c) for q, c in pending.items()]
         if not _finite((*oracle.given[i], *alone.dy)):
             _void(found)
@@ -124,18 +111,11 @@ def _read_only(arrays: Any) -> list[Array | None]:
     return [None if a is None else frozen(a.view()) for a in arrays]
 
 
-def _alone(subject: Subject, case: Case) -> Any:
-    oracle = Oracle(partial(subject.twin, case.layer), list(case.arrays.values()), case.smooth)
-    oracle.set_dy(case.dy)
-    oracle.gradients()
-    return oracle
-
-
 def _look_closer(
     subject: Subject, alone: Case, name: str, found: list[Finding], clock: Clock
 ) -> list[Finding]:
     """A step that disagrees, again: a network by its own steps, a layer for kinks."""
-    if hasattr(alone.layer, "steps"):
+    if isinstance(alone, NetworkCase):
         inner = judge_network(subject, alone, clock, path=f"{name}.").findings
         faults = [f for f in inner if f.failed]
         if not faults:  # its steps may be of two minds at a kink, or overflow
@@ -144,9 +124,8 @@ def _look_closer(
                 own = free[f.quantity]
                 f.verdict, f.cause, f.comparison = own.verdict, own.cause, own.comparison
         return [*(f for f in faults if f.depth == "isolated"), *found]
-    function = partial(subject.twin, alone.layer)
-    conventions(function, alone, found)
-    overflows(function, alone, found)
+    conventions(subject.twin, alone, found)
+    overflows(subject.twin, alone, found)
     return found
 
 
@@ -190,7 +169,7 @@ def _whole(
                         if name not in pending:  # its form is wrong already
                             return True
                         again = {name: Comparison(array, gradient, scale)}
-                        _settle_whole({}, again, oracle, list(reference))
+                        _settle_whole({}, again, oracle)
                         return again[name].within()
 
                     faults = conduct.check_gradients(net, arrays, ran, dy, grads, agrees)
@@ -208,7 +187,7 @@ def _whole(
 
 
 def _settle_whole(
-    chained: dict[str, Comparison], free: dict[str, Comparison], oracle: Any, names: list[str]
+    chained: dict[str, Comparison], free: dict[str, Comparison], oracle: NetworkOracle
 ) -> int:
     """Sample the noise of the whole network for both depths at once."""
     both = {f"chained {q}": c for q, c in chained.items()}
@@ -217,7 +196,7 @@ def _settle_whole(
 
     def samples(stage: Any) -> Iterator[dict[str, Any]]:
         for sample in stage():
-            pairs = zip([*outputs, *names], sample, strict=True)
+            pairs = zip([*outputs, *oracle.names], sample, strict=True)
             yield {f"{d} {q}": s for q, s in pairs if s is not None for d in ("chained", "free")}
 
     return settle(both, samples(oracle.cheap_samples)) + settle(
@@ -268,16 +247,16 @@ def _right_at_own_state(
 ) -> dict[str, Array] | None:
     """Outputs and gradients made of the layers' own, step by step; None where one is wrong."""
     net = case.layer
-    values: dict[str | None, Any] = dict(zip(net.inputs, arrays, strict=True))
-    values[None] = None
-    given, all_ran = [], []
+    given: list[list[Array | None]] = []
+    all_ran: list[Ran] = []
+
+    def call(_: int, step: Any, values: list[Array | None]) -> tuple[Array, ...]:
+        given.append(values)
+        all_ran.append(passes.forward(step.layer, values))
+        return all_ran[-1].outputs
+
     with np.errstate(all="ignore"):
-        for step in net.steps:
-            given.append([values[name] for name in step.args])
-            ran = passes.forward(step.layer, given[-1])
-            values.update(zip(step.outs, ran.outputs, strict=True))
-            all_ran.append(ran)
-        outputs = numbered("y", all_ran[-1].outputs)
+        outputs = numbered("y", program.run(net, arrays, call))
         arrived: dict[str, Array] = {
             n: d for n, d in zip(net.steps[-1].outs, case.dy, strict=True) if d is not None
         }
@@ -286,13 +265,16 @@ def _right_at_own_state(
             dy = tuple(_read_only(arrived.get(name) for name in step.outs))
             if all(d is None for d in dy):
                 continue
-            kinds = step.layer.argument_kinds(len(step.args))
+            kinds = argument_kinds(step.layer, len(step.args))
             laid = [None if a is None else lay_out(a, "C") for a in given[i]]
-            alone = Case(step.layer, dict(zip(kinds, laid, strict=True)), kinds, case.dtype, dy=dy)
-            if any(f.failed for f in judge(subject, alone, clock).findings):
+            own = dict(zip(kinds, laid, strict=True))
+            alone = case_of(step.layer, own, kinds, case.dtype, dy=dy)
+            judging = judge_network if isinstance(alone, NetworkCase) else judge_layer
+            if any(f.failed for f in judging(subject, alone, clock).findings):
                 return None
             grads = passes.backward(step.layer, all_ran[i], dy)
-            for own, name in step.slots:
-                if own in grads:
-                    arrived[name] = arrived[name] + grads[own] if name in arrived else grads[own]
+            for slot, name in step.slots:
+                if slot in grads:
+                    g = grads[slot]
+                    arrived[name] = arrived[name] + g if name in arrived else g
     return outputs | {name: g for name, g in arrived.items() if name in net.inputs}

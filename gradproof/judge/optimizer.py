@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
 
-from gradproof.cases.case import Case
-from gradproof.cases.optimizer_case import Arrays, State, StepCase
+from gradproof.cases.optimizer_case import Arrays, OptimizerCase, State, UpdateCase, flat
 from gradproof.judge.clock import Clock
 from gradproof.judge.conduct import check_form
 from gradproof.judge.verdict import Finding, Judgement, fault, settled
-from gradproof.oracle.optimizer import ReferenceStep, as_arrays, flat, noise_samples
+from gradproof.oracle.optimizer import ReferenceStep, as_arrays, noise_samples
 from gradproof.rounding.bound import Comparison, settle
 from gradproof.subject.subject import Subject
 
 
-def judge_steps(subject: Subject, case: StepCase, clock: Clock) -> Judgement:
+def judge_optimizer(subject: Subject, case: OptimizerCase, clock: Clock) -> Judgement:
     """Compare parameters and state after each step; both sides start it from the reference's."""
-    params = case.params()
+    params: Arrays = case.arrays
     state: State = {}
-    judgement = Judgement(_as_case(case, params), drawn=case)
+    judgement = Judgement(case)
     for step in range(len(case.scales)):
-        here = replace(judgement.case, arrays=params)
-        found, floors, after = judge_step(
-            subject, f"step {step + 1}", here, case.grads(step), state, clock
-        )
+        grads = case.grads(step)
+        update = UpdateCase(case.optimizer, params, grads, state, case.dtype, case.seed)
+        found, floors, after = judge_update(subject, f"step {step + 1}", update, clock)
         judgement.findings += found
         judgement.floors += floors
         if any(f.verdict == "error" for f in found):
@@ -36,47 +33,29 @@ def judge_steps(subject: Subject, case: StepCase, clock: Clock) -> Judgement:
     return judgement
 
 
-def judge_step(
-    subject: Subject, path: str, case: Case, grads: Arrays, state: State, clock: Clock
+def judge_update(
+    subject: Subject, path: str, case: UpdateCase, clock: Clock
 ) -> tuple[list[Finding], int, tuple[Arrays, State]]:
-    """(findings, noise samples, the reference's parameters and state after it) of one step.
-
-    case    the optimiser, with the parameters as its arrays
-    """
-    params = {name: a for name, a in case.arrays.items() if a is not None}
-    before = {f"{name}.grad": g for name, g in grads.items()} | flat({}, state)
+    """(findings, noise samples, the reference's parameters and state after it) of one step."""
     found: list[Finding] = []
     floors = 0
     with clock("reference"):
-        twin = ReferenceStep(subject, case.layer, params, grads, state)
+        twin = ReferenceStep(subject, case)
         after = as_arrays(twin())
     try:
         with clock("manual"), np.errstate(all="ignore"):
-            made = flat(*case.layer.step(params, grads, state))
+            made = flat(*case.optimizer.step(case.arrays, case.grads, case.state))
     except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
         text = f"step raised {type(error).__name__}: {error}"
-        return [fault(path, case, "isolated", "p0", text)], floors, after
+        return [fault(path, case, "isolated", next(iter(case.arrays)), text)], floors, after
     with clock("judge"):
-        for name, other in sharing(made, params | before):
+        for name, other in sharing(made, {**case.arrays, **case.before}):
             text = f"it shares memory with {other}"
             found.append(fault(path, case, "isolated", name, text, "disagree"))
         pending = pair_up(path, case, made, flat(*after), found)
         floors += settle(pending, noise_samples(twin))
         found += [settled(path, case, "isolated", q, c) for q, c in pending.items()]
-    for f in found:
-        f.before = before
     return found, floors, after
-
-
-def _as_case(case: StepCase, params: Arrays) -> Case:
-    return Case(
-        case.optimizer,
-        params,
-        dict.fromkeys(params, "param"),
-        case.dtype,
-        hazards=("sparse" if case.sparse else "normal",),
-        seed=case.seed,
-    )
 
 
 def sharing(made: Arrays, received: Arrays) -> Iterator[tuple[str, str]]:
@@ -88,7 +67,7 @@ def sharing(made: Arrays, received: Arrays) -> Iterator[tuple[str, str]]:
 
 
 def pair_up(
-    path: str, case: Case, made: Arrays, expected: Arrays, found: list[Finding]
+    path: str, case: UpdateCase, made: Arrays, expected: Arrays, found: list[Finding]
 ) -> dict[str, Comparison]:
     """A comparison for each parameter and state entry; what cannot be compared goes to `found`."""
     pending = {}

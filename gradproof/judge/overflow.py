@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.arrays import Array, numbered
-from gradproof.cases.case import Case, smooth_names, wide
+from gradproof.cases.case import Case, wide, with_arrays
 from gradproof.judge.verdict import Finding
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison
@@ -17,7 +17,7 @@ _LESS = 2.0**-64
 """Of a cotangent that is at most 1: with the largest numbers there are its products are small."""
 
 
-def overflows(function: Callable[..., Any], case: Case, found: list[Finding]) -> None:
+def overflows(twin: Callable[..., Any], case: Case, found: list[Finding]) -> None:
     """Make a disagreement vacuous where a side overflowed, and they differ in nothing else.
 
     A sum in another order may be −∞ or NaN instead of ∞. That it is too large and not infinite by
@@ -30,10 +30,10 @@ def overflows(function: Callable[..., Any], case: Case, found: list[Finding]) ->
     wrong = [f for f in found if f.verdict == "disagree" and _differs_in_the_infinite(f)]
     if not wrong:
         return
-    smaller = _smaller_gradients(function, case)
+    smaller = _smaller_gradients(twin, case)
     if any(f.quantity not in case.arrays for f in wrong):
-        smaller |= _outputs_of_smaller(function, case)
-    precise = _in_float64(function, case) if case.dtype == "float32" else {}
+        smaller |= _outputs_of_smaller(twin, case)
+    precise = _in_float64(twin, case) if case.dtype == "float32" else {}
     for f in wrong:
         c, over = _over(f)
         by_both = _lost_by_both(c, _entries(smaller.get(f.quantity), over), over)
@@ -78,25 +78,23 @@ def _lost_by_torch(c: Comparison, precise: Array, over: Array) -> Array:
     return np.asarray(alone & (again.exact or again.error <= again.bound))
 
 
-def _in_float64(function: Callable[..., Any], case: Case) -> dict[str, Array | None]:
+def _in_float64(twin: Callable[..., Any], case: Case) -> dict[str, Array | None]:
     case = wide(case)
-    oracle = Oracle(function, list(case.arrays.values()), case.smooth)
-    oracle.set_dy(case.dy)
-    return numbered("y", oracle.y) | dict(zip(smooth_names(case), oracle.gradients(), strict=True))
+    oracle = Oracle.of(twin, case)
+    return numbered("y", oracle.y) | oracle.pull(case.dy)
 
 
-def _smaller_gradients(function: Callable[..., Any], case: Case) -> dict[str, Array | None]:
-    oracle = Oracle(function, list(case.arrays.values()), case.smooth)
+def _smaller_gradients(twin: Callable[..., Any], case: Case) -> dict[str, Array | None]:
     smaller = [*map(_at_most_one, case.dy)]
-    oracle.set_dy([None if d is None else d * d.dtype.type(_LESS) for d in smaller])
-    return dict(zip(smooth_names(case), oracle.gradients(), strict=True))
+    dy = [None if d is None else d * d.dtype.type(_LESS) for d in smaller]
+    return Oracle.of(twin, case).pull(dy)
 
 
-def _outputs_of_smaller(function: Callable[..., Any], case: Case) -> dict[str, Array | None]:
+def _outputs_of_smaller(twin: Callable[..., Any], case: Case) -> dict[str, Array | None]:
     """The outputs for inputs that are divided by a power of two each, so that none exceeds 1."""
     try:
         smaller = [*map(_at_most_one, case.arrays.values())]
-        return numbered("y", Oracle(function, smaller, case.smooth).y)
+        return numbered("y", Oracle.of(twin, with_arrays(case, smaller)).y)
     except Exception:  # noqa: BLE001  (they are outside of the function's domain)
         return {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from gradproof.cases.case import Case
+from gradproof.cases.optimizer_case import OptimizerCase, UpdateCase
 from gradproof.rounding.bound import Comparison, Figures, figures, vacuous
 from gradproof.storage.rows import Agreement
-from gradproof.subject.subject import Subject
 
+BAD = ("disagree", "error")
+"""The verdicts that fail a run."""
 SEVERITY = {"agree": 0, "vacuous": 1, "convention": 2, "disagree": 3, "error": 4}
 _NOTHING = Figures(np.nan, np.nan, np.nan, (), np.nan, np.nan, np.nan, 0, np.nan, np.nan)
 
@@ -24,18 +26,18 @@ class Finding:
 
     layer      path in the network, such as "h3"; "" for a case of one layer or the whole network
     case       of the layer on its own, from which the finding can be reproduced
-    before     of an optimiser's step: the gradients and the state that it was given
+    choice     it is another choice than PyTorch's at a kink or tie, whether declared or not
     """
 
     layer: str
-    case: Case
+    case: Case | UpdateCase
     depth: str
     quantity: str
     shape: tuple[int, ...]
     verdict: str
     cause: str = ""
     comparison: Comparison | None = None
-    before: Mapping[str, Any] = field(default_factory=dict)
+    choice: bool = False
 
     @cached_property
     def figures(self) -> Figures:
@@ -44,10 +46,23 @@ class Finding:
 
     @property
     def kind(self) -> str:
+        """The name of the type of what is judged."""
         return self.case.kind
 
     @property
+    def layer_case(self) -> Case:
+        """The case, which is a layer's or a network's."""
+        assert isinstance(self.case, Case)
+        return self.case
+
+    @property
+    def is_output(self) -> bool:
+        """Not a gradient, and not what an optimiser's step gave."""
+        return isinstance(self.case, Case) and self.quantity not in self.case.arrays
+
+    @property
     def failed(self) -> bool:
+        """It does not agree, and could have."""
         return self.verdict in ("disagree", "error", "convention")
 
     @property
@@ -58,7 +73,7 @@ class Finding:
     @property
     def measured(self) -> bool:
         """Its ratio means something."""
-        return not self.across and self.verdict not in ("vacuous", "convention")
+        return not (self.across or self.choice or self.verdict == "vacuous")
 
     def row(self, run: str, example: str, network: str, witness: str = "") -> Agreement:
         f = self.figures
@@ -94,23 +109,32 @@ class Judgement:
     """All findings on one case.
 
     floors   how many noise samples were needed;  kink: an input lay at a kink or tie
-    drawn    of an optimiser: the `steps.StepCase` that was judged
     """
 
-    case: Case
+    case: Case | OptimizerCase | UpdateCase
     findings: list[Finding] = field(default_factory=list)
     floors: int = 0
     kink: bool = False
-    drawn: Any = None
 
     @property
     def verdict(self) -> str:
         """The worst of the findings; vacuous only if nothing in it could have failed."""
         worst = max((f.verdict for f in self.findings), key=SEVERITY.__getitem__, default="vacuous")
         if worst in ("agree", "vacuous"):
-            gradients = [f for f in self.findings if f.quantity != "y"]
-            return "agree" if any(f.verdict == "agree" for f in gradients) else "vacuous"
+            able = [f for f in self.findings if f.verdict == "agree" and not f.is_output]
+            return "agree" if able else "vacuous"
         return worst
+
+    @property
+    def flagged(self) -> bool:
+        """Whether something is wrong in it; a declared choice at a kink is not."""
+        return self.verdict in BAD
+
+    def declare(self, conventions: Container[str]) -> None:
+        """Make another choice at a kink a disagreement, unless its layer's kind declares one."""
+        for f in self.findings:
+            if f.verdict == "convention" and f.kind not in conventions:
+                f.verdict = "disagree"
 
     @property
     def culprit(self) -> Finding | None:
@@ -120,11 +144,13 @@ class Judgement:
         """
         failed = [f for f in self.findings if f.failed]
         alone = [f for f in failed if f.depth == "isolated"]
-        worst = [f for f in alone if f.verdict != "convention"]
+        worst = [f for f in alone if not f.choice]
         return next(iter(worst or alone or failed), None)
 
 
-def settled(layer: str, case: Case, depth: str, quantity: str, comparison: Comparison) -> Finding:
+def settled(
+    layer: str, case: Case | UpdateCase, depth: str, quantity: str, comparison: Comparison
+) -> Finding:
     """The finding for a comparison of which all samples were taken."""
     verdict, cause = "disagree", ""
     if comparison.within():
@@ -135,36 +161,18 @@ def settled(layer: str, case: Case, depth: str, quantity: str, comparison: Compa
 
 
 def fault(
-    layer: str, case: Case, depth: str, quantity: str, cause: str, verdict: str = "error"
+    layer: str,
+    case: Case | UpdateCase,
+    depth: str,
+    quantity: str,
+    cause: str,
+    verdict: str = "error",
 ) -> Finding:
     """A finding without numbers: what was returned cannot be compared."""
     array: Any = case.arrays.get(quantity)
     return Finding(
         layer, case, depth, quantity, () if array is None else array.shape, verdict, cause
     )
-
-
-def verdict_of(subject: Subject, judgement: Judgement) -> str:
-    """The verdict on a case; an undeclared convention is a disagreement."""
-    verdict = judgement.verdict
-    if verdict == "convention" and any(
-        f.verdict == "convention" and f.kind not in subject.conventions for f in judgement.findings
-    ):
-        return "disagree"
-    return verdict
-
-
-def undeclared(subject: Subject, judgement: Judgement) -> Finding | None:
-    """The first fault of a case that disagrees or errs, or None."""
-    culprit = judgement.culprit
-    if culprit is None or SEVERITY[verdict_of(subject, judgement)] < SEVERITY["disagree"]:
-        return None
-    return culprit
-
-
-def flagged(subject: Subject, judgement: Judgement) -> bool:
-    """Whether it says that something is wrong; a kink that is declared is not."""
-    return SEVERITY[verdict_of(subject, judgement)] >= SEVERITY["disagree"]
 
 
 def beside(judgement: Judgement, finding: Finding) -> list[Finding]:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradproof.cases.case import Case, wide
+from gradproof.cases.case import Case, NetworkCase, wide
+from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
+from gradproof.judge.layer import judge_layer
+from gradproof.judge.network import judge_network
 from gradproof.judge.verdict import Finding
 from gradproof.rounding.bound import BLIND
 from gradproof.subject.subject import Subject
@@ -28,7 +30,7 @@ _ENTRIES = 6
 _ROUGHLY = 2.0**-6
 """How far from a derivative a difference quotient may be, or a gradient that means to be one."""
 _FORWARD = "your forward is not torch's function"
-_BY_DESIGN = ", or its rule is no derivative by design (detach, padding_idx)"
+_BY_DESIGN = ", or its rule is no derivative by design (then name it in `by_design`)"
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,14 @@ def votes(subject: Subject, finding: Finding) -> Votes:
     worst, c = finding.figures.worst_index, finding.comparison
     if c is None:
         return Votes(worst, "", "the contract of a layer is broken")
-    if finding.verdict == "convention":
+    if finding.choice:
         text = "manual ≠ autograd, both one-sided derivatives"
         return Votes(worst, text, "kink: another choice than PyTorch's")
-    if not hasattr(finding.case.layer, "forward"):
+    if isinstance(finding.case, UpdateCase):
         return Votes(worst, "manual ≠ torch.optim", "the update is wrong")
-    if finding.quantity not in finding.case.arrays:
+    if finding.is_output:
         return Votes(worst, "manual ≠ torch", _FORWARD)
-    same = _forward_agrees(subject, finding.case)
+    same = _forward_agrees(subject, finding.layer_case)
     index, opinions = _opinions(finding)
     m, r, bound = (float(a[index]) for a in (c.manual, c.reference, c.bound))
     if not opinions:
@@ -108,7 +110,10 @@ def _two_against_one(
         verdict = _FORWARD
     elif same and decider.witness in with_manual:
         far = decider.off(r) > _ROUGHLY * abs(decider.low)
+        design = getattr(finding.case.target, "by_design", {}).get(finding.quantity)
         verdict = "PyTorch is wrong here" + (_BY_DESIGN if far else "")
+        if design:
+            verdict = f"{_wrong_backward(finding)}: by design, {design}"
     else:
         verdict = "undecided"
     said = " ≠ ".join(" = ".join(group) for group in groups)
@@ -136,7 +141,7 @@ def _opinions(finding: Finding) -> tuple[tuple[int, ...], list[_Opinion]]:
 
     A kink is passed by for an entry where there is none. Differences are asked where nobody speaks.
     """
-    proved = _enclosure(finding.case)
+    proved = _enclosure(finding.layer_case)
     kinks = []
     for index in _worst(finding):
         found = list(_spoken(finding, proved, index))
@@ -152,7 +157,7 @@ def _opinions(finding: Finding) -> tuple[tuple[int, ...], list[_Opinion]]:
 def _spoken(
     finding: Finding, proved: Enclosure | None, index: tuple[int, ...]
 ) -> Iterator[_Opinion]:
-    step = complex_step(finding.case, finding.quantity, index)
+    step = complex_step(finding.layer_case, finding.quantity, index)
     if step is not None:
         yield _Opinion("complex step", step, step)
     if proved is not None and proved.decided[finding.quantity][index]:
@@ -168,7 +173,7 @@ def _contradicted(finding: Finding, index: tuple[int, ...], opinion: _Opinion) -
 
     It may treat them in another way, or keep something that they do not pass through.
     """
-    estimate = differences(finding.case, finding.quantity, index)
+    estimate = differences(finding.layer_case, finding.quantity, index)
     if estimate is None:
         return False
     value, error = estimate
@@ -176,7 +181,7 @@ def _contradicted(finding: Finding, index: tuple[int, ...], opinion: _Opinion) -
 
 
 def _estimated(finding: Finding, index: tuple[int, ...]) -> Iterator[_Opinion]:
-    estimate = differences(finding.case, finding.quantity, index)
+    estimate = differences(finding.layer_case, finding.quantity, index)
     c = finding.comparison
     if estimate is not None and c is not None:
         value, error = estimate
@@ -206,7 +211,7 @@ def _enclosure(case: Case) -> Enclosure | None:
 
 
 def _wrong_backward(finding: Finding) -> str:
-    if not hasattr(finding.case.layer, "steps"):
+    if not isinstance(finding.case, NetworkCase):
         return "the backward pass is wrong"
     # Layers are judged first, so what is left of a network is how it joins them.
     what = "backward pass" if finding.depth == "free" else "wiring"
@@ -215,7 +220,8 @@ def _wrong_backward(finding: Finding) -> str:
 
 def _forward_agrees(subject: Subject, case: Case) -> bool | None:
     """Whether forward is torch's function, in float64; None where its outputs are all rounding."""
-    found = judge(subject, wide(case), Clock()).findings
+    judging = judge_network if isinstance(case, NetworkCase) else judge_layer
+    found = judging(subject, wide(case), Clock()).findings
     outputs = [f for f in found if f.quantity not in case.arrays and not f.layer]
     if any(f.failed and f.comparison is not None for f in outputs):
         return False

@@ -11,10 +11,9 @@ import numpy as np
 
 from gradproof.arrays import Array, numbered
 from gradproof.cases.case import received, received_dy
-from gradproof.cases.optimizer_case import StepCase
+from gradproof.cases.optimizer_case import OptimizerCase, flat
 from gradproof.judge import conduct
 from gradproof.judge.optimizer import sharing
-from gradproof.oracle.optimizer import flat
 from gradproof.subject import passes
 
 T = TypeVar("T")
@@ -60,7 +59,7 @@ def _gross(a: Array, b: Array) -> bool:
 def behaviour(case: Any) -> Behaviour:
     """Run a layer forward and backward, or an optimiser over its steps, as the judge does."""
     with np.errstate(all="ignore"), conduct.poisoned():
-        if isinstance(case, StepCase):
+        if isinstance(case, OptimizerCase):
             return _steps(case)
         dy = received_dy(case)
         try:
@@ -85,8 +84,8 @@ def _shared(grads: dict[str, Array], dy: passes.Dy) -> str:
     )
 
 
-def _steps(case: StepCase) -> Behaviour:
-    params, state = case.params(), {}  # type: ignore[var-annotated]
+def _steps(case: OptimizerCase) -> Behaviour:
+    params, state = case.arrays, {}  # type: ignore[var-annotated]
     arrays: dict[str, Array] = {}
     for step in range(len(case.scales)):
         try:

@@ -13,15 +13,13 @@ from types import FrameType
 from typing import Any
 from unittest.mock import patch
 
-from gradproof.campaign.search import drawn, judged, task_of
+from gradproof.campaign.search import judged, right_cases, task_of
 from gradproof.campaign.task import Task
-from gradproof.cases.case import received
-from gradproof.cases.optimizer_case import StepCase
+from gradproof.cases.case import NetworkCase, received
 from gradproof.diagnosis.diagnose import diagnose
 from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
-from gradproof.judge.optimizer import judge_steps
-from gradproof.judge.verdict import Judgement, beside, flagged
+from gradproof.judge.dispatch import judge
+from gradproof.judge.verdict import Judgement, beside
 from gradproof.mutation.behaviour import Behaviour, behaviour, fresh
 from gradproof.mutation.bug import Bug
 from gradproof.oracle import tensors
@@ -70,7 +68,7 @@ class Grounds:
             return [ground for ground, _ in self._networks]
         if kind not in self._known:
             kinds = {k.__name__: k for k in (*self.subject.rules, *self.subject.optimizers)}
-            found = drawn(self.subject, kinds[kind], self.cases, self.seed)
+            found = right_cases(self.subject, kinds[kind], self.cases, self.seed)
             found.sort(key=lambda case: case.dtype != "float64")
             self._known[kind] = [Ground(case) for case in found]
         return self._known[kind]
@@ -96,9 +94,9 @@ class Grounds:
             return []
         found = []
         task = Task("network", net.__name__, self.networks, self.seed)
-        for judgement, _ in judged(self.subject, task, shrink=False, judge=_unjudged):
-            case = judgement.case
-            if case.dtype == "float64":
+        for drawn in judged(self.subject, task, shrink=False, judge=_unjudged):
+            case = drawn.case
+            if isinstance(case, NetworkCase) and case.dtype == "float64":
                 y = passes.forward(case.layer, received(case)).outputs
                 found.append((Ground(case.with_dy(y)), set(_kinds_in(case.layer))))
         return found
@@ -188,18 +186,12 @@ def _killed(
         wrong = behaviour(case)
         if not every and right.same(wrong):
             return None
-        judgement = judgement_of(subject, case)
-    if flagged(subject, judgement):
+        judgement = judge(subject, case)
+    if judgement.flagged:
         return judgement
     if case.dtype == "float64" and right.differs(wrong):
         found.outcome = "survived"
     return None
-
-
-def judgement_of(subject: Subject, case: Any) -> Judgement:
-    """Judge a layer, a network or an optimiser."""
-    judging = judge_steps if isinstance(case, StepCase) else judge
-    return judging(subject, case, Clock())
 
 
 def _shrunk(grounds: Grounds, bug: Bug, killer: Judgement) -> Judgement:
@@ -213,17 +205,17 @@ def _shrunk(grounds: Grounds, bug: Bug, killer: Judgement) -> Judgement:
             if perf_counter() > until:
                 return Judgement(case)
             with bug.planted(), patch.object(tensors, "THOROUGH", HASTY):
-                known[case.digest] = judgement_of(subject, fresh(case))
+                known[case.digest] = judge(subject, fresh(case))
         return known[case.digest]
 
     kinds = (*subject.rules, *subject.optimizers)
     kind = next(k for k in kinds if k.__name__ == killer.case.kind)
     task = task_of(subject, kind, grounds.cases, grounds.seed)
-    for judgement, about in judged(subject, task, judge=judging):
-        if about is None:
+    for drawn in judged(subject, task, judge=judging):
+        if drawn.shrunk is not None:
             with bug.planted():
-                thorough = judgement_of(subject, fresh(judgement.drawn or judgement.case))
-            return thorough if flagged(subject, thorough) else killer
+                thorough = judge(subject, fresh(drawn.shrunk.case))
+            return thorough if thorough.flagged else killer
         if perf_counter() > until:
             break
     return killer
@@ -250,8 +242,8 @@ def _blamed(grounds: Grounds, bug: Bug, kinds: Sequence[str]) -> str:
             if not right.differs(behaviour(case)):
                 continue
             tried += 1
-            judgement = judgement_of(subject, case)
-        if flagged(subject, judgement):
+            judgement = judge(subject, case)
+        if judgement.flagged:
             assert judgement.culprit is not None
             return judgement.culprit.kind
         if tried == JUDGED:

@@ -2,53 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from torch import Tensor
 
 from gradproof.arrays import Array
+from gradproof.cases.case import Case
 from gradproof.oracle import tensors
-from gradproof.oracle.tensors import as_array, pair, pull_back, tensor
+from gradproof.oracle.tensors import array_or_none, as_array, as_tensors, pair, pull_back, tensor
 from gradproof.rounding.disturb import Disturbance, disturb
 from gradproof.rounding.sums_of_products import magnitude, sums_of_products
-
-Gradients: TypeAlias = list[Array | None]
+from gradproof.subject.program import as_tuple
 
 
 class Oracle:
     """A twin evaluated on arrays; every gradient is that of Σ ⟨dy, y⟩.
 
     function   of tensors, returning a tensor or a tuple of them
-    arrays     its arguments; an absent one is None
-    smooth     which of them have a gradient
+    arrays     its arguments by name, in order; an absent one is None
+    smooth     which of them have a gradient; `names` are theirs
     """
 
     def __init__(
         self,
         function: Callable[..., Any],
-        arrays: Sequence[Array | None],
+        arrays: Mapping[str, Array | None],
         smooth: Sequence[bool],
     ) -> None:
         self._function = function
-        self._inputs = [
-            None if a is None else tensor(a, s) for a, s in zip(arrays, smooth, strict=True)
-        ]
+        self._inputs = as_tensors(arrays, smooth)
+        self.names = [name for name, s in zip(arrays, smooth, strict=True) if s]
         self._smooth = [t for t, s in zip(self._inputs, smooth, strict=True) if s and t is not None]
         self._outputs = self._run(self._inputs)
         self.y = [as_array(out) for out in self._outputs]
+        self._dy: list[Tensor | None] = []
 
-    def _run(self, inputs: Sequence[Tensor | None]) -> list[Tensor]:
-        y = self._function(*inputs)
-        return list(y) if isinstance(y, (tuple, list)) else [y]
+    @classmethod
+    def of(cls, twin: Callable[..., Any], case: Case) -> Oracle:
+        """The layer's twin on the arrays of a case."""
+        return cls(partial(twin, case.layer), case.arrays, case.smooth)
 
-    def set_dy(self, dy: Sequence[Array | None]) -> None:
+    def _run(self, inputs: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
+        return as_tuple(self._function(*inputs))
+
+    def pull(self, dy: Sequence[Array | None]) -> dict[str, Array | None]:
+        """The gradient for each smooth argument, by name; None where torch has none."""
         self._dy = [None if d is None else tensor(d) for d in dy]
-
-    def gradients(self) -> Gradients:
-        """One per smooth argument, in order; None where torch has none."""
         self._gradients = pull_back(self._outputs, self._dy, self._smooth)
-        return [None if g is None else as_array(g) for g in self._gradients]
+        return dict(zip(self.names, map(array_or_none, self._gradients), strict=True))
 
     def magnitudes(self, backward: bool = True) -> list[Array | None]:
         """Σ |term| of each output and then each gradient where all are sums of products, else [].
@@ -62,7 +65,7 @@ class Oracle:
         outputs = self._run(inputs)
         dy = [None if d is None else d.abs() for d in self._dy]
         terms = pull_back(outputs, dy, smooth) if backward else [None] * len(smooth)
-        return [None if t is None else as_array(t) for t in (*outputs, *terms)]
+        return [*map(array_or_none, (*outputs, *terms))]
 
     def cheap_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
         """(disturbed, undisturbed) of each gradient; only the incoming cotangent is disturbed.

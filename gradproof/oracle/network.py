@@ -8,10 +8,12 @@ from typing import Any
 from torch import Tensor
 
 from gradproof.arrays import Array
-from gradproof.cases.case import Case
+from gradproof.cases.case import Case, smooth_names
 from gradproof.oracle import tensors
-from gradproof.oracle.tensors import as_array, pair, pull_back, tensor
+from gradproof.oracle.tensors import array_or_none, as_array, as_tensors, pair, pull_back, tensor
 from gradproof.rounding.disturb import Disturbance, disturb
+from gradproof.subject import program
+from gradproof.subject.program import as_tuple
 
 
 class NetworkOracle:
@@ -27,13 +29,11 @@ class NetworkOracle:
 
     def __init__(self, twin: Any, case: Case) -> None:
         self._twin, self._net = twin, case.layer
-        self.inputs = [
-            None if a is None else tensor(a, s)
-            for a, s in zip(case.arrays.values(), case.smooth, strict=True)
-        ]
+        self.names = smooth_names(case)
+        self.inputs = as_tensors(case.arrays, case.smooth)
         self._leaves = [t for t in self.inputs if t is not None and t.requires_grad]
         self._uses, self._outs = self._run(self.inputs)
-        self.given = [[None if u is None else as_array(u) for u in uses] for uses in self._uses]
+        self.given = [[*map(array_or_none, uses)] for uses in self._uses]
         self.outputs = [[as_array(o) for o in outs] for outs in self._outs]
         self.y = self.outputs[-1]
 
@@ -41,24 +41,25 @@ class NetworkOracle:
         self, inputs: Sequence[Tensor | None], seed: int | None = None
     ) -> tuple[list[list[Tensor | None]], list[list[Tensor]]]:
         """Uses and outputs of each step; with a seed, every step's outputs are disturbed."""
-        values: dict[str | None, Tensor | None] = dict(zip(self._net.inputs, inputs, strict=True))
-        values[None] = None
-        all_uses, all_outs = [], []
-        for i, step in enumerate(self._net.steps):
-            uses = [_own_view(values[name]) for name in step.args]
-            y = self._twin(step.layer, *uses)
-            outs = list(y) if isinstance(y, (tuple, list)) else [y]
+        all_uses: list[list[Tensor | None]] = []
+        all_outs: list[list[Tensor]] = []
+
+        def call(i: int, step: Any, values: list[Tensor | None]) -> list[Tensor]:
+            uses = [_own_view(value) for value in values]
+            outs = list(as_tuple(self._twin(step.layer, *uses)))
             if seed is not None:
                 outs = [disturb(o, seed + 97 * i) if o.is_floating_point() else o for o in outs]
-            values.update(zip(step.outs, outs, strict=True))
             all_uses.append(uses)
             all_outs.append(outs)
+            return outs
+
+        program.run(self._net, inputs, call)
         return all_uses, all_outs
 
-    def set_dy(self, dy: Sequence[Array | None]) -> None:
-        """Pull the cotangent back through the whole network.
+    def pull(self, dy: Sequence[Array | None]) -> dict[str, Array | None]:
+        """Pull the cotangent back through the whole network; the gradients of its smooth inputs.
 
-        Sets `cotangents`, per step those of its outputs, and `gradients`, of the smooth inputs.
+        Sets `cotangents`, per step those of its outputs.
         """
         self._dy = [None if d is None else tensor(d) for d in dy]
         inner = [o for outs in self._outs[:-1] for o in outs if o.requires_grad]
@@ -67,16 +68,14 @@ class NetworkOracle:
         self._cotangents = [[arrived.get(id(o)) for o in outs] for outs in self._outs[:-1]]
         self._cotangents.append(self._dy)
         self._gradients = pulled[: len(self._leaves)]
-        self.gradients = [None if g is None else as_array(g) for g in self._gradients]
-        self.cotangents = [
-            tuple(None if d is None else as_array(d) for d in ds) for ds in self._cotangents
-        ]
+        self.cotangents = [tuple(map(array_or_none, ds)) for ds in self._cotangents]
+        return dict(zip(self.names, map(array_or_none, self._gradients), strict=True))
 
     def isolated(self, i: int) -> list[Array | None]:
         """The gradients of step i's layer alone, one per smooth argument."""
         smooth = [u for u in self._uses[i] if u is not None and u.requires_grad]
         pulled = pull_back(self._outs[i], self._cotangents[i], smooth)
-        return [None if g is None else as_array(g) for g in pulled]
+        return [*map(array_or_none, pulled)]
 
     def requires_grad(self, i: int) -> tuple[bool, ...]:
         return tuple(u is not None and u.requires_grad for u in self._uses[i])

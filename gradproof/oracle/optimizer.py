@@ -8,9 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from gradproof.arrays import Array, frozen
-from gradproof.cases.case import Case
-from gradproof.cases.optimizer_case import Arrays, State, apart
+from gradproof.arrays import frozen
+from gradproof.cases.optimizer_case import Arrays, State, UpdateCase, flat
 from gradproof.oracle import tensors
 from gradproof.rounding.disturb import Disturbance, disturb
 from gradproof.subject.subject import Subject
@@ -19,24 +18,16 @@ Tensors: TypeAlias = dict[str, Any]
 States: TypeAlias = dict[str, dict[str, Any]]
 
 
-def step_of(subject: Subject, case: Case, before: Mapping[str, Array]) -> Arrays:
-    """What the reference makes of a step with the case's optimiser and parameters."""
-    params = {name: a for name, a in case.arrays.items() if a is not None}
-    return flat(*as_arrays(ReferenceStep(subject, case.layer, params, *apart(before))()))
-
-
 class ReferenceStep:
-    """One step of the optimiser's twin from given arrays, to be run as often as it is needed."""
+    """The step of a case by the optimiser's twin, to be run as often as it is needed."""
 
-    def __init__(
-        self, subject: Subject, optimizer: Any, params: Arrays, grads: Arrays, state: State
-    ) -> None:
-        def tensors(arrays: dict[str, Any]) -> Tensors:
+    def __init__(self, subject: Subject, case: UpdateCase) -> None:
+        def tensors(arrays: Mapping[str, Any]) -> Tensors:
             return {name: torch.from_numpy(np.array(a)) for name, a in arrays.items()}
 
-        self._twin, self._optimizer = subject.step_twin, optimizer
-        self._params, self._grads = tensors(params), tensors(grads)
-        self._state = {name: tensors(entries) for name, entries in state.items()}
+        self._twin, self._optimizer = subject.step_twin, case.optimizer
+        self._params, self._grads = tensors(case.arrays), tensors(case.grads)
+        self._state = {name: tensors(entries) for name, entries in case.state.items()}
 
     def __call__(
         self, grads: Tensors | None = None, state: States | None = None
@@ -68,14 +59,6 @@ def as_arrays(pair: tuple[Tensors, States]) -> tuple[Arrays, State]:
     params, state = pair
     held = {n: {k: frozen(v.numpy().copy()) for k, v in s.items()} for n, s in state.items()}
     return {n: frozen(p.numpy().copy()) for n, p in params.items()}, held
-
-
-def flat(params: Arrays, state: State) -> Arrays:
-    """p0, p1, … and p0.exp_avg, … in one dictionary; a state entry that is None is absent."""
-    flat = dict(params)
-    for name, entries in state.items():
-        flat |= {f"{name}.{k}": np.asarray(v) for k, v in entries.items() if v is not None}
-    return flat
 
 
 def noise_samples(twin: ReferenceStep) -> Iterator[dict[str, Any]]:

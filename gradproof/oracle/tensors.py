@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -44,6 +44,17 @@ def as_array(made: Tensor) -> Array:
     """The tensor's own memory as an array."""
     array: Array = made.detach().numpy()
     return array
+
+
+def array_or_none(made: Tensor | None) -> Array | None:
+    """The same of a tensor that may be absent."""
+    return None if made is None else as_array(made)
+
+
+def as_tensors(arrays: Mapping[str, Array | None], smooth: Sequence[bool]) -> list[Tensor | None]:
+    """A tensor for each array; an absent one is None."""
+    pairs = zip(arrays.values(), smooth, strict=True)
+    return [None if a is None else tensor(a, s) for a, s in pairs]
 
 
 def pair(moved: Tensor | None, exact: Tensor | None) -> tuple[Array, Array] | None:

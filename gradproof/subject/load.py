@@ -52,11 +52,11 @@ def _check_layer(kind: type) -> None:
             f"the layer {kind.__name__} is no dataclass, which a case is written down by; put "
             "@dataclass(frozen=True) above it, with its options as fields"
         )
-    for name in ("forward", "backward", "argument_kinds"):
+    for name in ("forward", "backward"):
         if not callable(getattr(kind, name, None)):
             raise InputError(
                 f"the layer {kind.__name__} has no {name}; what a layer has is in "
-                "gradproof.subject.LayerLike"
+                "the documentation of gradproof.Layer"
             )
 
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gradproof.arrays import Array, frozen
+from gradproof.arrays import Array
 from gradproof.cases.case import Case
-from gradproof.cases.optimizer_case import Arrays, State
+from gradproof.cases.optimizer_case import Arrays, State, UpdateCase, flat
 from gradproof.counterexamples.write import write
-from gradproof.judge.clock import Clock
 from gradproof.judge.compare import pair_up
-from gradproof.judge.network import judge_network
+from gradproof.judge.dispatch import judge
 from gradproof.judge.optimizer import pair_up as pair_up_steps
-from gradproof.judge.verdict import SEVERITY, Finding, Judgement, fault, settled, verdict_of
-from gradproof.oracle.optimizer import ReferenceStep, as_arrays, flat, noise_samples
+from gradproof.judge.verdict import SEVERITY, Finding, Judgement, fault, settled
+from gradproof.oracle.optimizer import ReferenceStep, as_arrays, noise_samples
 from gradproof.oracle.tensors import CHEAP
 from gradproof.rounding.bound import Comparison, settle
 from gradproof.subject import passes
+from gradproof.subject.layer import argument_kinds
 from gradproof.subject.passes import Misconduct
 from gradproof.subject.subject import Subject
 from gradproof.training.sides import (
@@ -34,8 +34,6 @@ from gradproof.training.sides import (
     norms,
     one_ulp_away,
 )
-
-BAD = ("disagree", "error", "convention")
 
 
 @dataclass
@@ -81,12 +79,15 @@ class Locked:
     ) -> LockedStep:
         """Judge a step from the reference's parameters and state; `every` asks for all findings."""
         loss, grads = self._reference.gradients(params, batch)
-        twin = ReferenceStep(self._subject, self._training.optimizer, params, grads, state)
-        done = LockedStep(Moved(float(loss), grads, *as_arrays(twin())))
+        update = UpdateCase(
+            self._training.optimizer, params, grads, state, self._training.dtype.name, number
+        )
+        after = as_arrays(ReferenceStep(self._subject, update)())
+        done = LockedStep(Moved(float(loss), grads, *after))
         done.verdicts = dict.fromkeys(self._training.layers, "agree")
         own = self._gradients(number, params, batch, loss, grads, done, every)
         if own is not None:
-            self._update(number, params, grads, state, done, every, own)
+            self._update(update, done, every, own)
         return done
 
     def _gradients(
@@ -100,22 +101,21 @@ class Locked:
         every: bool,
     ) -> tuple[float, Arrays] | None:
         """Manual's loss and gradients, judged; None where it has none."""
-        net, dtype = self._training.net, self._training.dtype
-        arrays = self._training.arrays(params, batch)
-        dy = (frozen(np.ones((), dtype)),)
-        kinds = net.argument_kinds(len(arrays))
-        whole = Case(net, arrays, kinds, dtype.name, seed=number, dy=dy)
-        # The data are no parameters: their gradients are not what training uses.
-        trained = {name: "param" if name in params else "buffer" for name in arrays}
-        case = Case(net, arrays, trained, dtype.name, seed=number, dy=dy)
+        net, case = self._training.net, self._reference.case(params, batch, number)
         found: list[Finding] = []
+
+        def closer() -> Judgement:
+            """The network on its own, with gradients of the data as well."""
+            kinds = argument_kinds(net, len(case.arrays))
+            return judge(self._subject, replace(case, kinds=kinds))
+
         try:
             with np.errstate(all="ignore"):
-                ran = passes.forward(net, list(arrays.values()))
-                made = passes.backward(net, ran, dy)
+                ran = passes.forward(net, list(case.arrays.values()))
+                made = passes.backward(net, ran, case.dy)
         except Misconduct as error:
             found = [fault("", case, "free", error.quantity, str(error))]
-            self._conclude(done, found, lambda: judge_network(self._subject, whole, Clock()))
+            self._conclude(done, found, closer)
             return None
         own = {name: made[name] for name in params if name in made}
         expected = {name: grads.get(name) for name in params}
@@ -126,7 +126,7 @@ class Locked:
             settle(pending, self._samples(params, batch, {"y": loss, **grads}))
         done.arrays += len(pending)
         found += _settled(pending, case, "", "free", every)
-        self._conclude(done, found, lambda: judge_network(self._subject, whole, Clock()))
+        self._conclude(done, found, closer)
         return float(ran.outputs[0]), own
 
     def _samples(
@@ -144,42 +144,34 @@ class Locked:
         yield from self._reference.disturbed(params, batch)
 
     def _update(
-        self,
-        number: int,
-        params: Arrays,
-        grads: Arrays,
-        state: State,
-        done: LockedStep,
-        every: bool,
-        own: tuple[float, Arrays],
+        self, case: UpdateCase, done: LockedStep, every: bool, own: tuple[float, Arrays]
     ) -> None:
-        rule, layers = self._training.optimizer, self._training.layers
-        kinds = dict.fromkeys(params, "param")
-        case = Case(rule, params, kinds, self._training.dtype.name, seed=number)
-        path, found = f"step {number}", []
-        expected = done.expected
+        layers, expected = self._training.layers, done.expected
+        path, found = f"step {case.seed}", []
+        params, grads, state = case.arrays, case.grads, case.state
         try:
             with np.errstate(all="ignore"):
-                new_params, new_state = rule.step(params, grads, state)
+                new_params, new_state = case.optimizer.step(params, grads, state)
         except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
             text = f"step raised {type(error).__name__}: {error}"
             found = [fault(path, case, "isolated", next(iter(params)), text)]
-            self._conclude(done, found, lambda: Judgement(case, found))
+            self._conclude(done, found, lambda: judge(self._subject, case))
             return
         made = flat(new_params, new_state)
         pending = pair_up_steps(path, case, made, flat(expected.params, expected.state), found)
         # A rule updates each parameter by itself, so only those in doubt are disturbed.
         doubted = {_owner(q, params) for q, c in pending.items() if not c.within()}
         if doubted:
-            some = (
-                {n: params[n] for n in params if n in doubted},
-                {n: grads[n] for n in grads if n in doubted},
+            some = replace(
+                case,
+                arrays={n: params[n] for n in params if n in doubted},
+                grads={n: grads[n] for n in grads if n in doubted},
+                state={n: state[n] for n in state if n in doubted},
             )
-            held = {n: state[n] for n in state if n in doubted}
-            settle(pending, noise_samples(ReferenceStep(self._subject, rule, *some, held)))
+            settle(pending, noise_samples(ReferenceStep(self._subject, some)))
         done.arrays += len(pending)
         found += _settled(pending, case, path, "isolated", every)
-        self._conclude(done, found, lambda: Judgement(case, found))
+        self._conclude(done, found, lambda: judge(self._subject, case))
         done.moved = Moved(own[0], own[1], new_params, new_state)
         if new_params.keys() >= expected.params.keys():
             done.distance = distances(layers, new_params, expected.params)
@@ -187,7 +179,7 @@ class Locked:
 
     def _conclude(self, done: LockedStep, found: list[Finding], closer: Any) -> None:
         """Note the findings; the first fault of a network or rule is looked at more closely."""
-        wrong = [f for f in found if f.verdict in BAD]
+        wrong = [f for f in found if f.failed]
         if wrong:
             kind = wrong[0].kind
             if kind not in self._blamed:
@@ -199,8 +191,8 @@ class Locked:
     def _look_closer(
         self, kind: str, judgement: Judgement, wrong: list[Finding]
     ) -> tuple[list[Finding], list[Finding]]:
-        """The whole judgement, which may excuse a kink between two forwards; else a witness."""
-        if verdict_of(self._subject, judgement) not in BAD:
+        """The whole judgement, which may excuse a kink between two forwards; else it is saved."""
+        if judgement.culprit is None:
             return judgement.findings, []
         self._blamed.add(kind)
         self.witnesses.append(write(self._subject, judgement, self._folder / "witnesses"))
@@ -208,7 +200,7 @@ class Locked:
 
 
 def _settled(
-    pending: Mapping[str, Comparison], case: Case, layer: str, depth: str, every: bool
+    pending: Mapping[str, Comparison], case: Case | UpdateCase, layer: str, depth: str, every: bool
 ) -> list[Finding]:
     chosen = {q: c for q, c in pending.items() if every or not c.within()}
     return [settled(layer, case, depth, q, c) for q, c in chosen.items()]

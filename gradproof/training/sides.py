@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradproof.arrays import Array, frozen
-from gradproof.cases.case import Case
-from gradproof.cases.optimizer_case import Arrays, State
+from gradproof.cases.case import Case, case_of
+from gradproof.cases.optimizer_case import Arrays, State, UpdateCase
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.network import NetworkOracle
 from gradproof.oracle.optimizer import ReferenceStep, as_arrays
@@ -117,38 +117,36 @@ class Reference:
 
     def __init__(self, subject: Subject, training: Training) -> None:
         self._subject, self._training = subject, training
-        self._smooth = [name in training.params for name in training.net.inputs]
+
+    def case(
+        self, params: Mapping[str, Array], batch: Mapping[str, Array], number: int = 0
+    ) -> Case:
+        """The network on a batch: its data are no parameters, so they have no gradient."""
+        training = self._training
+        arrays = training.arrays(params, batch)
+        kinds = {name: "param" if name in params else "buffer" for name in arrays}
+        one = frozen(np.ones((), training.dtype))
+        return case_of(training.net, arrays, kinds, training.dtype.name, seed=number, dy=(one,))
 
     def gradients(
         self, params: Mapping[str, Array], batch: Mapping[str, Array]
     ) -> tuple[Array, Arrays]:
         """The loss, and its gradient for each parameter that it depends on."""
-        training = self._training
-        arrays = training.arrays(params, batch)
-        oracle = Oracle(
-            lambda *tensors: self._subject.twin(training.net, *tensors),
-            list(arrays.values()),
-            self._smooth,
-        )
-        oracle.set_dy((np.ones((), training.dtype),))
-        names = (name for name in arrays if name in params)
-        pairs = zip(names, oracle.gradients(), strict=True)
-        return oracle.y[0], {name: frozen(g) for name, g in pairs if g is not None}
+        case = self.case(params, batch)
+        oracle = Oracle.of(self._subject.twin, case)
+        gradients = oracle.pull(case.dy)
+        return oracle.y[0], {name: frozen(g) for name, g in gradients.items() if g is not None}
 
     def disturbed(
         self, params: Mapping[str, Array], batch: Mapping[str, Array]
     ) -> Iterator[dict[str, tuple[Array, Array]]]:
         """(disturbed, undisturbed) of the loss "y" and each gradient, all arithmetic disturbed."""
-        training = self._training
-        arrays = training.arrays(params, batch)
-        kinds = {name: "param" if name in params else "buffer" for name in arrays}
-        one = np.ones((), training.dtype)
-        case = Case(training.net, arrays, kinds, training.dtype.name, dy=(one,))
+        case = self.case(params, batch)
         oracle = NetworkOracle(self._subject.twin, case)
-        oracle.set_dy(case.dy)
-        names = ["y", *(name for name in arrays if name in params)]
+        oracle.pull(case.dy)
         for sample in oracle.thorough_samples():
-            yield {n: s for n, s in zip(names, sample, strict=True) if s is not None}
+            pairs = zip(["y", *oracle.names], sample, strict=True)
+            yield {name: pair for name, pair in pairs if pair is not None}
 
     def steps(self, places: Sequence[Place], batch: Mapping[str, Array]) -> list[Place]:
         """One step from each of several places."""
@@ -163,8 +161,9 @@ class Reference:
             params |= {f"{i} {name}": p for name, p in held.items()}
             grads |= {f"{i} {name}": g for name, g in slopes.items()}
             state |= {f"{i} {name}": entries for name, entries in memory.items()}
-        twin = ReferenceStep(self._subject, self._training.optimizer, params, grads, state)
-        new_params, new_state = as_arrays(twin())
+        training = self._training
+        case = UpdateCase(training.optimizer, params, grads, state, training.dtype.name)
+        new_params, new_state = as_arrays(ReferenceStep(self._subject, case)())
         return [(_of(i, new_params), _of(i, new_state)) for i in range(len(places))]
 
     def forward(self, net: Any, *arrays: Array) -> Array:

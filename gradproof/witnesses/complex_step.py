@@ -11,6 +11,7 @@ import numpy as np
 
 from gradproof.arrays import Array, in_double
 from gradproof.cases.case import Case
+from gradproof.subject.program import as_tuple
 
 Line: TypeAlias = Callable[[complex], list[Array]]
 _ALIKE = 2.0**-6
@@ -104,7 +105,7 @@ def line_through(case: Case, quantity: str, index: tuple[int, ...], wide: bool) 
                 y, _ = case.layer.forward(*arrays.values())
         except Exception as error:
             raise Abstains from error
-        return [np.asarray(out) for out in (y if isinstance(y, tuple) else (y,))]
+        return [np.asarray(out) for out in as_tuple(y)]
 
     return outputs
 

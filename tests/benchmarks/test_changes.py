@@ -23,10 +23,9 @@ from benchmarks.rivals.output_mutants import (
 from benchmarks.rivals.output_mutants import _same as same
 from gradproof.campaign.search import task_of
 from gradproof.cases.case import Case
-from gradproof.cases.optimizer_case import StepCase
-from gradproof.judge.verdict import flagged
+from gradproof.cases.optimizer_case import OptimizerCase
+from gradproof.judge.dispatch import judge
 from gradproof.mutation.behaviour import Behaviour, behaviour, fresh
-from gradproof.mutation.hunt import judgement_of
 from manual.layers.activation import ReLU
 from manual.layers.activation_sigmoid import Tanh
 from manual.layers.arithmetic import Multiply
@@ -121,8 +120,8 @@ def test_the_task_that_draws_cases(kind: type, source: str) -> None:
 def test_a_declared_choice_is_no_flag(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ReLU, "backward", lambda self, saved, dy: {"x": dy * (saved[0] >= 0)})
     judgement = judged(on(ReLU(), whole(3), x=np.array([0.0, 2.0, 0.0])))
-    assert flagged(SUBJECT, judgement)
-    assert not flagged(replace(SUBJECT, conventions={"ReLU": "as it is"}), judgement)
+    assert judgement.flagged
+    assert not judge(replace(SUBJECT, conventions={"ReLU": "as it is"}), judgement.case).flagged
 
 
 A = np.array([1.0, 2.0])
@@ -187,7 +186,7 @@ def fails(*_: Any) -> Any:
     raise ValueError("no")
 
 
-STEPS = StepCase(SGD(lr=0.5, momentum=0.5), ((2,),), (1.0, 1.0), False, "float32", 4)
+STEPS = OptimizerCase(SGD(lr=0.5, momentum=0.5), ((2,),), (1.0, 1.0), False, "float32", 4)
 BEHAVIOURS: dict[str, tuple[Any, Callable[[pytest.MonkeyPatch], None]]] = {
     "a layer": (LINEAR, lambda patch: None),
     "two outputs": (PARTS, lambda patch: None),
@@ -235,10 +234,10 @@ def test_what_is_made_anew() -> None:
 
 
 @pytest.mark.parametrize("case", [LINEAR, CHAIN, STEPS])
-def test_anything_that_was_drawn_is_judged(case: Case | StepCase) -> None:
-    judgement = judgement_of(SUBJECT, case)
+def test_anything_that_was_drawn_is_judged(case: Case | OptimizerCase) -> None:
+    judgement = judge(SUBJECT, case)
     assert judgement.verdict == "agree"
-    assert (judgement.drawn is case) == isinstance(case, StepCase)
+    assert isinstance(judgement.case, type(case))
 
 
 def test_an_optimiser_of_state_is_told_apart_from_one_with_another() -> None:

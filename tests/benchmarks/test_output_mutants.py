@@ -23,7 +23,7 @@ from benchmarks.rivals.output_mutants import (
     planted,
     wirings,
 )
-from gradproof.campaign.search import drawn as all_drawn
+from gradproof.campaign.search import right_cases as all_drawn
 from gradproof.campaign.sensitivity import sensitivity
 from gradproof.cases.case import Case
 from gradproof.subject.subject import Subject

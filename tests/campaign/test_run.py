@@ -19,6 +19,7 @@ import pytest
 pytest.importorskip("torch", reason="a run judges against torch")
 
 from gradproof.campaign import plan, run, summary
+from gradproof.campaign.example_row import example_row
 from gradproof.campaign.search import judged
 from gradproof.campaign.task import Done, Task
 from gradproof.campaign.worker import examined, run_task
@@ -63,9 +64,9 @@ def networks(seed: int, count: int) -> tuple[tuple[Case, Example], ...]:
     """Drawn networks, with what the report says of them."""
     task = Task("network", "Net", count, seed)
     found = []
-    for judgement, about in judged(SUBJECT, task, shrink=False):
-        assert about is not None
-        found.append((judgement.case, about.example("", "", "network", judgement)))
+    for drawn in judged(SUBJECT, task, shrink=False):
+        row = example_row("", "", "network", drawn.judgement, drawn.clock)
+        found.append((drawn.judgement.case, row))
     return tuple(found)
 
 
@@ -76,7 +77,7 @@ def digests(seed: int, count: int) -> list[str]:
 def test_the_seed_decides_what_is_drawn() -> None:
     first = digests(0, 300)
     assert len(set(first)) == 300
-    again = [j.case.digest for j, _ in judged(SUBJECT, Task("network", "Net", 20, 0), shrink=False)]
+    again = [d.case.digest for d in judged(SUBJECT, Task("network", "Net", 20, 0), shrink=False)]
     assert again == first[:20]
     simplest = 3  # a few are so small that any seed draws them
     assert len({*digests(1, 20)} & {*first}) <= simplest
@@ -87,7 +88,7 @@ def test_what_is_drawn_does_not_depend_on_what_is_loaded(
 ) -> None:
     def drawn() -> list[str]:
         task = Task("layer", "Identity", 40, 5)
-        return [judgement.case.digest for judgement, _ in judged(SUBJECT, task, shrink=False)]
+        return [drawn.case.digest for drawn in judged(SUBJECT, task, shrink=False)]
 
     before = drawn()
     numbers = ", ".join(str(1000 + 37 * i) for i in range(500))
@@ -215,14 +216,14 @@ def test_a_network_is_written_down_in_its_smallest_form(
     for source, target, cases in (("network", "Net", 40), ("layer", "Tanh", 3)):
         done = Done(Task(source, target, cases, 0))
         found = list(examined(SUBJECT, tmp_path, done))
-        wrong = [(judgement, witness) for judgement, _, witness in found if witness]
+        wrong = [(drawn, witness) for drawn, witness in found if witness]
         assert done.examples == len(found) == cases
-        assert done.arrays == sum(len(judgement.findings) for judgement, _, _ in found)
+        assert done.arrays == sum(len(drawn.judgement.findings) for drawn, _ in found)
         assert done.verdicts["disagree"] >= len(wrong) == 1 and sum(done.verdicts.values()) == cases
-        ((judgement, witness),) = wrong
+        ((drawn, witness),) = wrong
         assert done.witnesses == [witness] and witness.startswith("witnesses/Tanh-x-")
         said = (tmp_path / witness).with_suffix(".txt").read_text(encoding="utf-8")
-        steps = len(getattr(judgement.case.layer, "steps", ()))
+        steps = len(getattr(drawn.case.layer, "steps", ()))
         assert ("shrunk from" in said) == (steps > 1)
         assert steps < 2 or f"shrunk from {steps} layers" in said
     assert steps == 0
@@ -252,7 +253,7 @@ def test_a_disagreement_that_does_not_come_back_is_told(
 
     monkeypatch.setattr(Tanh, "forward", once_wrong)
     done = Done(Task("layer", "Tanh", 20, 0))
-    (witness,) = (w for _, _, w in examined(SUBJECT, tmp_path, done) if w)
+    (witness,) = (w for _, w in examined(SUBJECT, tmp_path, done) if w)
     assert done.verdicts["disagree"] == 1
     said = (tmp_path / witness).with_suffix(".txt").read_text(encoding="utf-8")
     assert "judged again, the same numbers agree" in " ".join(said.split())

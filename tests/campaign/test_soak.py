@@ -108,7 +108,7 @@ def test_shards_draw_from_seeds_of_their_own(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(soak, "SHARD", 20)
     drawn = [
-        {judgement.case.digest for judgement, _ in judged(SUBJECT, task, shrink=False)}
+        {drawn.case.digest for drawn in judged(SUBJECT, task, shrink=False)}
         for task in soak.plan(SUBJECT, soak.Options(40)).values()
     ]
     simplest = 3  # a few are so small that any seed draws them

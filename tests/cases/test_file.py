@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gradproof.cases import file
 from gradproof.cases.case import Case
 from gradproof.cases.draw import cases
-from gradproof.cases.file import FORMAT, load_case, save_case
+from gradproof.cases.file import FORMAT, load, save
 from gradproof.counterexamples.replay import replay
 from gradproof.counterexamples.write import write
 from gradproof.errors import InputError
@@ -56,8 +56,8 @@ def assert_same(a: Case, b: Case) -> None:
 def test_any_case_comes_back(tmp_path_factory: pytest.TempPathFactory, case: Case) -> None:
     case = judged(case).case
     path = tmp_path_factory.mktemp("case") / "case.npz"
-    save_case(path, case)
-    assert_same(case, load_case(path, SUBJECT.types))
+    save(path, case)
+    assert_same(case, load(path, SUBJECT.types))
 
 
 def _rule(name: str) -> Any:
@@ -67,21 +67,21 @@ def _rule(name: str) -> Any:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_nested_network_comes_back(tmp_path: Path, dtype: str) -> None:
     case = judged(case_of(NESTED, dtype, x=normal(2, 3), weight=normal(4, 3))).case
-    save_case(tmp_path / "case.npz", case)
-    assert_same(case, load_case(tmp_path / "case.npz", SUBJECT.types))
+    save(tmp_path / "case.npz", case)
+    assert_same(case, load(tmp_path / "case.npz", SUBJECT.types))
 
 
 def test_the_bits_of_every_number_survive(tmp_path: Path) -> None:
     x = np.array([-0.0, 5e-324, 1 / 3, np.nextafter(1, 2), 1e308, np.inf, -np.inf])
     case = judged(case_of(Tanh(), x=x)).case
-    save_case(tmp_path / "case.npz", case)
-    assert_same(case, load_case(tmp_path / "case.npz", SUBJECT.types))
+    save(tmp_path / "case.npz", case)
+    assert_same(case, load(tmp_path / "case.npz", SUBJECT.types))
 
 
 def saved(path: Path, **changes: Any) -> Path:
     """A case file of which some entries are changed, or left out where the change is None."""
     case = judged(case_of(Linear(), x=normal(2, 3), weight=normal(4, 3))).case
-    save_case(path, case)
+    save(path, case)
     with np.load(path, allow_pickle=False) as file:
         content = {n: file[n] for n in file.files}
     about = json.loads(str(content["case"]))
@@ -145,14 +145,14 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_bad_file_is_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     path = saved(tmp_path / "case.npz", **changes)
     with pytest.raises(InputError) as refused:
-        load_case(path, SUBJECT.types)
+        load(path, SUBJECT.types)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no case file"):
-        load_case(tmp_path / "none.npz", SUBJECT.types)
+        load(tmp_path / "none.npz", SUBJECT.types)
 
 
 def test_every_truncation_is_refused(tmp_path: Path) -> None:
@@ -161,16 +161,16 @@ def test_every_truncation_is_refused(tmp_path: Path) -> None:
     for size in range(0, len(whole), 61):
         path.write_bytes(whole[:size])
         with pytest.raises(InputError):
-            load_case(path, SUBJECT.types)
+            load(path, SUBJECT.types)
 
 
 def test_a_flipped_bit_is_refused_or_harmless(tmp_path: Path) -> None:
     path = saved(tmp_path / "case.npz")
-    whole, case = path.read_bytes(), load_case(path, SUBJECT.types)
+    whole, case = path.read_bytes(), load(path, SUBJECT.types)
     for at in range(0, len(whole), 37):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
         try:
-            other = load_case(path, SUBJECT.types)
+            other = load(path, SUBJECT.types)
         except InputError:
             continue
         assert_same(case, other)
@@ -180,7 +180,7 @@ def test_text_is_no_case(tmp_path: Path) -> None:
     path = tmp_path / "case.npz"
     path.write_text("not an archive")
     with pytest.raises(InputError, match="is not a whole case file"):
-        load_case(path, SUBJECT.types)
+        load(path, SUBJECT.types)
 
 
 def test_a_case_that_agrees_is_one_line(tmp_path: Path) -> None:
@@ -210,8 +210,8 @@ def test_a_counterexample_is_written_and_replayed(
 def test_why_a_file_is_not_whole_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty.npz").write_bytes(b"")
     with pytest.raises(InputError, match=r"whole case file \(EOFError: No data left in file\)"):
-        load_case(tmp_path / "empty.npz", SUBJECT.types)
+        load(tmp_path / "empty.npz", SUBJECT.types)
     np.savez(tmp_path / "other.npz", x=np.zeros(2))
     with pytest.raises(InputError, match=r"whole case file \(KeyError: 'case'\)"):
-        load_case(tmp_path / "other.npz", SUBJECT.types)
+        load(tmp_path / "other.npz", SUBJECT.types)
     assert file._short(ValueError("a\n b" + 300 * "c")) == "ValueError: a b" + 185 * "c"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from gradproof.cases.case import Case
-from gradproof.cases.optimizer_case import StepCase
+from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.counterexamples.message import WIDTH, explain, explain_culprit
 from gradproof.judge.clock import Clock
-from gradproof.judge.optimizer import judge_steps
+from gradproof.judge.dispatch import judge
 from gradproof.judge.verdict import settled
 from gradproof.judge.vote import Votes, votes
 from gradproof.rounding.bound import Comparison
@@ -99,8 +99,8 @@ def test_an_optimiser(monkeypatch: pytest.MonkeyPatch) -> None:
         return {n: 2 * params[n] - p for n, p in new.items()}, kept
 
     monkeypatch.setattr(SGD, "step", step)
-    case = StepCase(SGD(lr=0.5), ((2, 3), (4,)), (1.0, 1.0), False, "float64", 0)
-    text = explain_culprit(SUBJECT, judge_steps(SUBJECT, case, Clock()), "")
+    case = OptimizerCase(SGD(lr=0.5), ((2, 3), (4,)), (1.0, 1.0), False, "float64", 0)
+    text = explain_culprit(SUBJECT, judge(SUBJECT, case, Clock()), "")
     unchanged("optimiser", measured(text))
 
 

@@ -12,7 +12,7 @@ from gradproof.arrays import Array
 from gradproof.cases.case import Case
 from gradproof.diagnosis.diagnose import diagnose
 from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
+from gradproof.judge.dispatch import judge
 from manual.layer import Grads, Index, Layer, Param, Saved
 from manual.layers.activation import LeakyReLU, ReLU
 from manual.layers.activation_sigmoid import Sigmoid, Tanh

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradproof.cases.optimizer_case import StepCase
+from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.diagnosis.diagnose import diagnose
 from gradproof.judge.clock import Clock
-from gradproof.judge.optimizer import judge_steps
+from gradproof.judge.dispatch import judge
 from gradproof.judge.verdict import beside
 from manual.layers.activation import ELU
 from manual.layers.activation_sigmoid import Sigmoid, Tanh
@@ -130,8 +130,8 @@ Step = Callable[..., Any]
 
 
 def cause_of_steps(optimizer: Any, scale: float = 1.0) -> str:
-    case = StepCase(optimizer, ((), (2,)), (scale, scale, scale), False, "float64", 0)
-    judgement = judge_steps(SUBJECT, case, Clock())
+    case = OptimizerCase(optimizer, ((), (2,)), (scale, scale, scale), False, "float64", 0)
+    judgement = judge(SUBJECT, case, Clock())
     finding = judgement.culprit
     assert finding is not None
     return diagnose(SUBJECT, finding, beside(judgement, finding))

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("torch", reason="a finding has torch's numbers")
 
-from gradproof.cases.optimizer_case import StepCase
+from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.diagnosis import resample
 from gradproof.diagnosis.evidence import Evidence, evidence
 from gradproof.diagnosis.rules import (
@@ -27,8 +27,7 @@ from gradproof.diagnosis.rules import (
     where_wrong,
 )
 from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
-from gradproof.judge.optimizer import judge_steps
+from gradproof.judge.dispatch import judge
 from gradproof.judge.verdict import Finding, Judgement, beside
 from gradproof.oracle import tensors
 from manual.layers.activation_hard import Hardtanh
@@ -56,7 +55,7 @@ PARTS = on(Split(1, dim=1), whole(2, 1), None, whole(2, 1, seed=1), x=whole(2, 3
 CLIPPED = on(Hardtanh(-2.0, 3.0), whole(4), x=whole(4))
 SQUARE = on(MatMul(), whole(2, 2, seed=2), x=whole(2, 2), other=whole(2, 2, seed=1))
 PRODUCT = on(Multiply(), whole(2, 3, seed=2), x=whole(2, 3), other=whole(3))
-STEPS = StepCase(Adam(lr=0.5, betas=(0.75, 0.5), amsgrad=True), ((), (2,)), (1.0, 0.1, 0.1),
+STEPS = OptimizerCase(Adam(lr=0.5, betas=(0.75, 0.5), amsgrad=True), ((), (2,)), (1.0, 0.1, 0.1),
                  sparse=False, dtype="float64", seed=2)  # fmt: skip
 
 
@@ -91,7 +90,7 @@ def wrong(name: str) -> Any:
     return lambda g, saved, dy: 2 * g[name] + np.sum(dy[0] if isinstance(dy, tuple) else dy)
 
 
-def clue_of_steps(case: StepCase = STEPS) -> Evidence:
+def clue_of_steps(case: OptimizerCase = STEPS) -> Evidence:
     """The evidence on an optimiser that goes twice as far."""
     kind = type(case.optimizer)
     right = kind.update
@@ -102,7 +101,7 @@ def clue_of_steps(case: StepCase = STEPS) -> Evidence:
 
     with planting() as planted:
         planted.setattr(kind, "update", update)
-        judgement = judge_steps(SUBJECT, case, Clock())
+        judgement = judge(SUBJECT, case, Clock())
         return collected(judgement, [f for f in judgement.findings if f.failed][-1])
 
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from gradproof.arrays import Array
 from gradproof.diagnosis.diagnose import diagnose
 from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
+from gradproof.judge.dispatch import judge
 from gradproof.subject.subject import Subject
 from tests.planted import case_of, normal
 

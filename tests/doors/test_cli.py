@@ -328,7 +328,7 @@ BAD_CASES: dict[str, tuple[dict[str, Any], str]] = {
 def saved(path: Path, **changes: Any) -> Path:
     """A case file with some arrays or parts of its description replaced."""
     case = judged(case_of(Linear(), x=normal(2, 3), weight=normal(4, 3))).case
-    file.save_case(path, case)
+    file.save(path, case)
     about, arrays = file.read(path)
     arrays |= {name: value for name, value in changes.items() if ":" in name}
     about |= {name: value for name, value in changes.items() if ":" not in name}
@@ -354,7 +354,7 @@ def test_no_whole_case_file(refused: Refused, folder: Path) -> None:
 
 def test_a_case_that_overflowed_may_hold_nan(folder: Path) -> None:
     case = judged(case_of(Tanh(), x=np.array([1.0, np.nan]))).case
-    file.save_case(folder / "case.npz", case)
+    file.save(folder / "case.npz", case)
     assert main(["replay", "case.npz"]) == 0
 
 

@@ -12,10 +12,10 @@ import pytest
 pytest.importorskip("torch", reason="layers are judged against torch")
 
 from gradproof.cases.case import Case
-from gradproof.cases.optimizer_case import StepCase
+from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.judge.clock import Clock
 from gradproof.judge.compare import pair_up
-from gradproof.judge.network import judge
+from gradproof.judge.dispatch import judge
 from gradproof.judge.verdict import Finding
 from gradproof.judge.vote import votes
 from gradproof.mutation.hunt import judgement_of
@@ -242,7 +242,9 @@ PLANTED: dict[str, tuple[Case, Break]] = {
 }
 
 
-STEPS = StepCase(SGD(lr=0.5), ((2, 2), (3,)), (1.0, 0.5), sparse=False, dtype="float64", seed=1)
+STEPS = OptimizerCase(
+    SGD(lr=0.5), ((2, 2), (3,)), (1.0, 0.5), sparse=False, dtype="float64", seed=1
+)
 
 
 def updated(change: Any) -> Break:
@@ -255,7 +257,7 @@ def updated(change: Any) -> Break:
     return plant
 
 
-UPDATES: dict[str, tuple[StepCase, Break]] = {
+UPDATES: dict[str, tuple[OptimizerCase, Break]] = {
     "steps, right: two steps": (STEPS, nothing),
     "steps, right: in float32": (replace(STEPS, dtype="float32"), nothing),
     "steps, the other way": (STEPS, updated(lambda new, kept, p, g: (2 * p - new, kept))),
@@ -285,7 +287,7 @@ def place(finding: Finding) -> str:
     return "whole" if finding.layer == "" else finding.layer
 
 
-def lines(case: Case | StepCase) -> Iterator[str]:
+def lines(case: Case | OptimizerCase) -> Iterator[str]:
     """The judgement, in words."""
     judgement = judgement_of(SUBJECT, case)
     culprit = judgement.culprit

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradproof.cases.optimizer_case import StepCase, apart, load_steps, save_steps
+from gradproof.cases.optimizer_case import OptimizerCase, apart, load_steps, save_steps
 from gradproof.counterexamples.replay import replay
 from gradproof.counterexamples.write import write
 from gradproof.errors import InputError
 from gradproof.judge.clock import Clock
-from gradproof.judge.optimizer import judge_steps, pair_up, sharing
+from gradproof.judge.optimizer import judge, pair_up, sharing
 from gradproof.judge.verdict import Finding
 from gradproof.oracle.optimizer import ReferenceStep, noise_samples
 from gradproof.oracle.tensors import THOROUGH
@@ -23,7 +23,7 @@ from manual.optimizers.adam import Adam
 from manual.optimizers.sgd import SGD
 from tests.planted import SUBJECT, case_of, normal
 
-CASE = StepCase(
+CASE = OptimizerCase(
     SGD(lr=0.1, momentum=0.9),
     ((2, 3), (4,)),
     (1.0, 1e-3, 1e-7),
@@ -44,7 +44,7 @@ def test_a_wrong_update_is_found_and_its_file_replays(
 
     with monkeypatch.context() as patched:
         patched.setattr(SGD, "update", forgets_momentum)
-        wrong = judge_steps(SUBJECT, CASE, Clock())
+        wrong = judge(SUBJECT, CASE, Clock())
         assert wrong.culprit is not None
         assert wrong.culprit.layer == "step 2"
         path = write(SUBJECT, wrong, tmp_path)
@@ -133,7 +133,7 @@ def test_an_optimiser_that_raises_ends_the_case(monkeypatch: pytest.MonkeyPatch)
 
     right = SGD.update
     monkeypatch.setattr(SGD, "update", update)
-    judgement = judge_steps(SUBJECT, CASE, Clock())
+    judgement = judge(SUBJECT, CASE, Clock())
     assert {f.layer for f in judgement.findings} == {"step 1", "step 2"}
     (found,) = [f for f in judgement.findings if f.verdict == "error"]
     assert (found.layer, found.depth, found.quantity) == ("step 2", "isolated", "p0")
@@ -141,7 +141,7 @@ def test_an_optimiser_that_raises_ends_the_case(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_finding_holds_what_its_step_was_given() -> None:
-    *_, last = judge_steps(SUBJECT, CASE, Clock()).findings
+    *_, last = judge(SUBJECT, CASE, Clock()).findings
     grads, state = apart(last.before)
     assert {n: g.tolist() for n, g in grads.items()} == {
         n: g.tolist() for n, g in CASE.grads(2).items()
@@ -168,7 +168,7 @@ def test_what_is_drawn_follows_from_the_seed() -> None:
 
 def test_a_case_loads_as_it_was_saved(tmp_path: Path) -> None:
     for optimizer in (CASE.optimizer, Adam(betas=(0.5, 0.9), amsgrad=True)):
-        case = StepCase(
+        case = OptimizerCase(
             optimizer, ((), (3,)), (1.0, 0.1, 1.0), sparse=False, dtype="float32", seed=1
         )
         save_steps(tmp_path / "case.npz", case)

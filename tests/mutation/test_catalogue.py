@@ -19,11 +19,9 @@ from gradproof.campaign.plan import PROFILES
 from gradproof.campaign.search import judged
 from gradproof.campaign.task import Task
 from gradproof.cases.case import Case, received
-from gradproof.cases.optimizer_case import StepCase
-from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
-from gradproof.judge.optimizer import judge_steps
-from gradproof.judge.verdict import SEVERITY, Judgement, verdict_of
+from gradproof.cases.optimizer_case import OptimizerCase
+from gradproof.judge.dispatch import judge
+from gradproof.judge.verdict import Judgement
 from gradproof.mutation.bug import Bug, find, source_of
 from gradproof.oracle.optimizer import flat
 from gradproof.subject import passes
@@ -62,20 +60,17 @@ def drawn(kind: str) -> list[Seen]:
     elif kind not in SUBJECT.layers:
         source = "optimizer"
     task = Task(source, kind, count, 0)
-    return [
-        _seen(judgement)
-        for judgement, _ in judged(SUBJECT, task, shrink=False)
-        if not flagged(judgement)
-    ]
+    found = (drawn.judgement for drawn in judged(SUBJECT, task, shrink=False))
+    return [_seen(judgement) for judgement in found if not judgement.flagged]
 
 
 def _seen(judgement: Judgement) -> Seen:
-    case, steps = judgement.case, judgement.drawn
-    if steps is None:
+    case = judgement.case
+    if isinstance(case, OptimizerCase):
+        make = partial(updates, case, list(starts(case)))
+    else:
         make = partial(gradients, case)
-        return Seen(partial(judge, SUBJECT, case, Clock()), make, make())
-    make = partial(updates, steps, list(starts(steps)))
-    return Seen(partial(judge_steps, SUBJECT, steps, Clock()), make, make())
+    return Seen(partial(judge, SUBJECT, case), make, make())
 
 
 def gradients(case: Case) -> Made:
@@ -88,9 +83,9 @@ def gradients(case: Case) -> Made:
     return {f"output {i}": y.copy() for i, y in enumerate(ran.outputs)} | made
 
 
-def starts(case: StepCase) -> Iterator[tuple[Any, Any]]:
+def starts(case: OptimizerCase) -> Iterator[tuple[Any, Any]]:
     """Parameters and state before each step."""
-    params, state = case.params(), {}
+    params, state = case.arrays, {}
     for step in range(len(case.scales)):
         yield params, state
         params, state = case.optimizer.step(params, case.grads(step), state)
@@ -98,7 +93,7 @@ def starts(case: StepCase) -> Iterator[tuple[Any, Any]]:
             frozen(array)
 
 
-def updates(case: StepCase, starts: list[tuple[Any, Any]]) -> Made:
+def updates(case: OptimizerCase, starts: list[tuple[Any, Any]]) -> Made:
     """Parameters and state after each step, from the right ones before it."""
     made: Made = {}
     for step, (params, state) in enumerate(starts):
@@ -109,10 +104,6 @@ def updates(case: StepCase, starts: list[tuple[Any, Any]]) -> Made:
             return {"raised": np.array(str(error))}
         made |= {f"{step} {name}": array for name, array in new.items()}
     return made
-
-
-def flagged(judgement: Judgement) -> bool:
-    return SEVERITY[verdict_of(SUBJECT, judgement)] >= SEVERITY["disagree"]
 
 
 def same(made: Made, right: Made) -> bool:
@@ -160,7 +151,7 @@ def hunt(bug: Bug) -> Hunt:
             cases.append((not far, same(made, seen.right), seen))
         for _, _, seen in sorted(cases, key=lambda case: case[:2]):
             judgement = seen.judge()
-            if flagged(judgement):
+            if judgement.flagged:
                 found.killed = judgement
                 break
     return found
@@ -224,7 +215,7 @@ def test_what_is_no_bug_is_not_flagged(bug: Bug, why: str) -> None:
     with bug.planted():
         for seen in there:
             assert not gross(seen.make(), seen.right), why
-            assert not flagged(seen.judge()), why
+            assert not seen.judge().flagged, why
 
 
 @pytest.mark.parametrize(

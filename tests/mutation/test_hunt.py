@@ -10,9 +10,8 @@ import pytest
 
 pytest.importorskip("torch", reason="bugs are hunted against torch")
 
-from gradproof.cases.optimizer_case import StepCase
-from gradproof.judge.clock import Clock
-from gradproof.judge.optimizer import judge_steps
+from gradproof.cases.optimizer_case import OptimizerCase
+from gradproof.judge.dispatch import judge
 from gradproof.mutation.behaviour import behaviour, fresh
 from gradproof.mutation.bug import Bug
 from gradproof.mutation.hunt import Grounds, hunt
@@ -142,13 +141,13 @@ def test_a_second_backward_is_looked_at() -> None:
 
 
 def test_an_optimiser_may_not_hand_out_one_array_twice() -> None:
-    case = StepCase(Adam(), ((2,), (3,)), (1.0, 1.0), sparse=False, dtype="float64", seed=0)
+    case = OptimizerCase(Adam(), ((2,), (3,)), (1.0, 1.0), sparse=False, dtype="float64", seed=0)
     bug = Bug(
         "shared", "Adam", "manual.optimizers.adam:Adam.update", '"exp_avg_sq": v', '"exp_avg_sq": m'
     )
-    assert judge_steps(SUBJECT, case, Clock()).culprit is None
+    assert judge(SUBJECT, case).culprit is None
     with bug.planted():
-        said = [f.cause for f in judge_steps(SUBJECT, case, Clock()).findings]
+        said = [f.cause for f in judge(SUBJECT, case).findings]
     assert "it shares memory with p0.exp_avg" in said
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from gradproof.cases.case import arguments
 from gradproof.subject.entries import CaseRule, Draw, Entry, Shape, Spec, real, spec
+from gradproof.subject.layer import named_arguments
 from manual.layers.arithmetic import Add, Multiply, Subtract
 from manual.layers.linear import Linear
 from manual.layers.shape import Concatenate, Split
@@ -189,7 +189,7 @@ def _place(draw: Draw, program: Program, current: str, rule: CaseRule) -> None:
         program.add(into, {"x": current})
         current = program.unread[-1]
     n = len(program.steps) + 1
-    kinds = arguments(drawn.layer, list(drawn.entries))
+    kinds = named_arguments(drawn.layer, list(drawn.entries))
     args: dict[str, str | None] = dict.fromkeys(kinds)
     args[first] = current
     for name, wanted in list(drawn.entries.items())[1:]:

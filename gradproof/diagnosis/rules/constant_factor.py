@@ -43,13 +43,14 @@ def _slack(bound: Array, factor: float) -> Array:
 
 def _names(e: Evidence, factor: float, tolerance: float) -> str:
     """What in the case has that value or its inverse: an option, or a length that a mean uses."""
+    others = (*e.judge_larger(), *e.judge_varied())
     for name in _named(e, factor, tolerance):
-        if all(name in _named(c, by, 1e-9 * by) for c, by in _elsewhere((*e.larger, *e.varied))):
+        if all(name in _named(c, by, 1e-9 * by) for c, by in _elsewhere(others)):
             return f" ({name})"
     most = max((a.size for a in (*e.arrays.values(), *e.indices.values())), default=1)
     counts = Fraction(factor).limit_denominator(max(most, 1))
     near = abs(factor - float(counts)) <= min(tolerance, 1e-9)
-    longer = [abs(by - factor) > 1e-9 * by for _, by in _elsewhere(e.larger)]
+    longer = [abs(by - factor) > 1e-9 * by for _, by in _elsewhere(e.judge_larger())]
     near = near and (any(longer) or not longer)  # a count changes with the axis that it counts
     if near and min(counts.numerator, counts.denominator) > 1 and counts.numerator <= most:
         return f" ({counts}: a mean over another number of entries?)"
@@ -79,9 +80,9 @@ def _elsewhere(cases: Sequence[Evidence]) -> Iterator[tuple[Evidence, float]]:
 
 def _numbers(e: Evidence) -> Iterator[tuple[float, str, bool]]:
     """(value, name, whether it counts entries) of numbers that a factor may stem from."""
-    if dataclasses.is_dataclass(e.case.layer):
-        for field in dataclasses.fields(e.case.layer):
-            value = getattr(e.case.layer, field.name)
+    if dataclasses.is_dataclass(e.case.target):
+        for field in dataclasses.fields(e.case.target):
+            value = getattr(e.case.target, field.name)
             several = isinstance(value, tuple)
             for i, one in enumerate(value if several else (value,)):
                 if isinstance(one, float):

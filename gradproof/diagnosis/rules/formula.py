@@ -30,10 +30,10 @@ EXACT = 1e-9
 
 def formula(e: Evidence) -> str:
     """The term that is missing, has another factor, or stands for another one."""
-    if hasattr(e.case.layer, "steps") or e.quantity not in e.case.arrays or not e.cotangents:
+    if not e.is_gradient or not e.cotangents:
         return ""
-    groups = ((*e.exact, *e.elsewhere, *e.larger), (*e.exact, *e.larger))
-    for terms, cases in ((_sums, e.larger), *((_products, group) for group in groups)):
+    groups = ((*e.exact, *e.judge_elsewhere(), *e.judge_larger()), (*e.exact, *e.judge_larger()))
+    for terms, cases in ((_sums, e.judge_larger()), *((_products, group) for group in groups)):
         small = 0 < sum(case.manual.size for case in cases) <= LARGEST
         said = _explained(terms, cases) if small else ""
         if said:

@@ -17,20 +17,20 @@ def missing_array(e: Evidence) -> str:
 
 def missing_saved(e: Evidence) -> str:
     """The same with what forward keeps, of which backward is made."""
-    return _along_an_axis(e, e.saved)
+    return _along_an_axis(e, e.run_forward())
 
 
 def missing_on_longer_axes(e: Evidence) -> str:
     """What axes are too short to tell; longer ones have to tell the same, if anything."""
     rules = (missing_array, missing_saved, _missing_both)
-    said = {next(filter(None, (rule(c) for rule in rules)), "") for c in e.larger} - {""}
+    said = {next(filter(None, (rule(c) for rule in rules)), "") for c in e.judge_larger()} - {""}
     return said.pop() if len(said) == 1 else ""
 
 
 def _missing_both(e: Evidence) -> str:
     """A constant along an axis, and what is proportional there to an array or what is kept."""
     constant = {*_missing_along(e, np.ones_like(e.manual))}
-    for name, pattern in {**e.arrays, **e.saved}.items():
+    for name, pattern in {**e.arrays, **e.run_forward()}.items():
         alone = constant.union(_missing_along(e, pattern))
         for axis in _missing_along(e, pattern, beside_constant=True):
             if axis not in alone:

@@ -144,7 +144,7 @@ def _terms(e: Evidence) -> Iterator[tuple[str, Array]]:
     """Products of up to two arrays; in a layer's gradient, times dy."""
     numbers = _together(e, "arrays")
     start = {"": np.ones(sum(c.manual.size for c in e.exact))}
-    if e.cotangents and e.quantity in e.case.arrays:
+    if e.cotangents and e.is_gradient:
         start = _together(e, "cotangents")
     for name, a in start.items():
         yield name or "a constant", a

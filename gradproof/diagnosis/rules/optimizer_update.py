@@ -19,7 +19,7 @@ _EXACT = 1e-4
 
 def update(e: Evidence) -> str:
     """A factor of the change, and which options and count of steps it is made of."""
-    if not e.finding.before or e.quantity not in e.case.arrays:
+    if not e.is_gradient:
         return ""
     change = _change(e)
     ratio = missing_term.ratio(change, _EXACT)
@@ -48,7 +48,8 @@ def _change(e: Evidence) -> Evidence:
 
 def _everywhere(e: Evidence) -> Evidence:
     """With the cases in which the numbers have other signs."""
-    return replace(e, others=(*e.others, *(_change(c) for c in e.elsewhere if c.over.any())))
+    wrong = (_change(c) for c in e.judge_elsewhere() if c.over.any())
+    return replace(e, others=(*e.others, *wrong))
 
 
 def _made_of(e: Evidence, ratio: float) -> str:
@@ -66,7 +67,8 @@ def _made_of(e: Evidence, ratio: float) -> str:
 
 def _elsewhere(e: Evidence) -> Iterator[tuple[dict[str, float], float]]:
     """The numbers and the factor of the change in the next step, and with other options."""
-    for other in map(_change, (*([e.later] if e.later else []), *e.varied)):
+    step = e.judge_next_step()
+    for other in map(_change, (*([step] if step else []), *e.judge_varied())):
         at = np.abs(other.reference).argmax()
         if other.reference.flat[at]:
             yield dict(_numbers(other)), float(other.manual.flat[at] / other.reference.flat[at])
@@ -78,10 +80,10 @@ def _same(a: float, b: float) -> bool:
 
 def _numbers(e: Evidence) -> Iterator[tuple[str, float]]:
     """Options, and what corrects an average that has run for so many steps."""
-    before = e.finding.before.get(f"{e.quantity}.step")
+    before = e.before.get(f"{e.quantity}.step")
     step = 1 + (0 if before is None else float(np.asarray(before)))
-    for field in dataclasses.fields(e.case.layer):
-        value = getattr(e.case.layer, field.name)
+    for field in dataclasses.fields(e.case.target):
+        value = getattr(e.case.target, field.name)
         several = isinstance(value, tuple)
         for i, one in enumerate(value if several else (value,)):
             name = f"{field.name}[{i}]" if several else field.name

@@ -1,4 +1,4 @@
-"""What the wrong gradient is the right one of, if dy is taken otherwise.
+"""Is this the right gradient for a different dy?
 
 A gradient is linear in dy, so that a sum that is left out, or entries that are taken in another
 order, show as another dy, whatever the layer.
@@ -17,16 +17,16 @@ from gradproof.diagnosis.rules.other_options import Made, first
 
 def cotangent(e: Evidence) -> str:
     """As if dy were another one."""
-    if hasattr(e.case.layer, "steps") or e.quantity not in e.case.arrays or not e.case.dy:
+    if not e.is_gradient or not e.case.dy:
         return ""
     ways = {told: None for told, _ in _others(e.case.dy)}
-    return first(e, ((told, _made(told)) for told in ways), (*e.larger,))
+    return first(e, ((told, _made(told)) for told in ways), (*e.judge_larger(),))
 
 
 def _made(told: str) -> Made:
     def made(e: Evidence) -> Array | None:
         dy = dict(_others(e.case.dy)).get(told)
-        return None if dy is None else e.expected(e.case.layer, e.case.arrays, dy=dy)
+        return None if dy is None else e.expected(e.case.target, e.case.arrays, dy=dy)
 
     return made
 

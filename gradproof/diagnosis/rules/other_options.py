@@ -1,4 +1,4 @@
-"""What else the wrong gradient is the right one of: other options, or arguments taken otherwise.
+"""Is this the right gradient of a slightly different layer?
 
 PyTorch is asked for the gradient with one option at its default, at 0 or 1, or switched over, and
 with an argument transposed, exchanged for another or left out of a product; for an update, with
@@ -38,8 +38,6 @@ def first(e: Evidence, ways: Iterable[tuple[str, Made]], more: Sequence[Evidence
 
     more    further cases in which it has to hold
     """
-    if hasattr(e.case.layer, "steps"):
-        return ""
     return next((f"as if {told}" for told, made in ways if _holds(e, made, more)), "")
 
 
@@ -49,8 +47,9 @@ def _holds(e: Evidence, made: Made, more: Sequence[Evidence]) -> bool:
         return False
     if e.fits(here, against=e.reference):
         return False
-    later = (e.later, *e.later.others) if e.later else ()
-    return all(_explains(other, made) for other in (*e.others, *later, *e.elsewhere, *more))
+    step = e.judge_next_step()
+    later = (step, *step.others) if step else ()
+    return all(_explains(other, made) for other in (*e.others, *later, *e.judge_elsewhere(), *more))
 
 
 def _explains(e: Evidence, made: Made) -> bool:
@@ -59,7 +58,7 @@ def _explains(e: Evidence, made: Made) -> bool:
 
 
 def _options(e: Evidence, values: Values) -> Iterator[tuple[str, Made]]:
-    layer = e.case.layer
+    layer = e.case.target
     for field in dataclasses.fields(layer) if dataclasses.is_dataclass(layer) else ():
         now = getattr(layer, field.name)
         for told, value in values(field, now, e) if field.init else ():
@@ -105,7 +104,7 @@ def _exchanges(field: Any, now: Any, _: Evidence) -> Iterator[tuple[str, Any]]:
 
 
 def _arguments(e: Evidence) -> Iterator[tuple[str, Made]]:
-    if not hasattr(e.case.layer, "forward"):
+    if e.before:
         return
     given = {n: a for n, a in e.case.arrays.items() if a is not None and a.dtype.kind == "f"}
     for name, a in given.items():
@@ -121,7 +120,7 @@ def _arguments(e: Evidence) -> Iterator[tuple[str, Made]]:
 def _state(e: Evidence) -> Iterator[tuple[str, Made]]:
     """Of an update: another count of the steps, or a state that is empty or changed about."""
     owner = e.quantity.partition(".")[0]
-    held = {n: a for n, a in e.finding.before.items() if n.startswith(f"{owner}.")}
+    held = {n: a for n, a in e.before.items() if n.startswith(f"{owner}.")}
     for name, a in held.items():
         key = name.removeprefix(f"{owner}.")
         where = key if key == "grad" else f"{key}, in its state,"
@@ -150,7 +149,7 @@ def _exchanging(one: str, other: str) -> Made:
 
 def _taking(e: Evidence, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Array | None:
     """What PyTorch makes of other arguments; of an update, of another gradient or state."""
-    layer, arrays, before = e.case.layer, e.case.arrays, e.finding.before
+    layer, arrays, before = e.case.target, e.case.arrays, e.before
     if not before:
         return e.expected(layer, {**arrays, **change(arrays)})
     return e.expected(layer, arrays, before={**before, **change(before)})

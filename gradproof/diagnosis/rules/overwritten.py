@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from gradproof.arrays import Array
-from gradproof.cases.case import smooth_names, wide
+from gradproof.cases.case import wide
 from gradproof.diagnosis.evidence import Evidence
 from gradproof.diagnosis.resample import ran
 from gradproof.oracle.layer import Oracle
@@ -21,7 +19,7 @@ def overwritten(e: Evidence) -> str:
     """Where several contributions meet, some of them are lost, and nothing else is wrong."""
     dy = e.case.dy
     alone = len(dy) == 1 and dy[0] is not None and 1 < dy[0].size <= MOST
-    if not alone or e.quantity not in e.case.arrays or hasattr(e.case.layer, "steps"):
+    if not alone or not e.is_gradient:
         return ""
     manual, reference = _contributions(e)
     if manual.shape != reference.shape:
@@ -36,18 +34,16 @@ def overwritten(e: Evidence) -> str:
 
 def _contributions(e: Evidence) -> tuple[Array, Array]:
     """The gradient for each entry of dy alone, by hand and by PyTorch, one after the other."""
-    case = wide(e.case)
+    case = wide(e.layer_case)
     (dy,) = case.dy
     assert dy is not None
-    oracle = Oracle(partial(e.subject.twin, case.layer), list(case.arrays.values()), case.smooth)
-    place, kept = smooth_names(case).index(e.quantity), ran(case)
+    oracle, kept = Oracle.of(e.subject.twin, case), ran(case)
     manual, reference = [], []
     for i in range(dy.size):
         one = np.zeros_like(dy)
         one.flat[i] = dy.flat[i]
         with np.errstate(all="ignore"):
             manual.append(passes.backward(case.layer, kept, (one,))[e.quantity])
-        oracle.set_dy((one,))
-        g = oracle.gradients()[place]
+        g = oracle.pull((one,))[e.quantity]
         reference.append(np.zeros(e.reference.shape) if g is None else g)
     return np.array(manual), np.array(reference)

@@ -18,7 +18,7 @@ _SHIFTS = 32
 
 def reordered(e: Evidence) -> str:
     """In another order of axes or entries; where axes are long enough to tell them apart."""
-    return _named(e.larger[0] if e.larger else e)
+    return _named(next(iter(e.judge_larger()), e))
 
 
 def _named(e: Evidence) -> str:

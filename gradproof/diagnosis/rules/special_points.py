@@ -17,8 +17,8 @@ _NEAR = 0.05
 
 
 def special(e: Evidence) -> str:
-    """All wrong, and right as soon as the inputs are others."""
-    if not e.over.all() or hasattr(e.case.layer, "steps") or e.finding.before:
+    """Wrong only at kinks, ties or special option values."""
+    if not e.over.all():
         return ""
     if not right_apart(e.subject, e.finding):
         return ""
@@ -48,7 +48,7 @@ def _what(e: Evidence) -> Iterator[str]:
 
 def _values(e: Evidence) -> Iterator[tuple[float, str]]:
     yield 0.0, "0"
-    layer = e.case.layer
+    layer = e.case.target
     for field in dataclasses.fields(layer) if dataclasses.is_dataclass(layer) else ():
         value = getattr(layer, field.name)
         if isinstance(value, float) and value != 0:

@@ -21,9 +21,9 @@ def values(e: Evidence) -> str:
 
 def regions(e: Evidence) -> str:
     """Wrong exactly where an argument is on one side of a value, over cases with other numbers."""
-    if e.finding.before or hasattr(e.case.layer, "steps"):
+    if not e.is_layer:
         return ""
-    cases = (e, *e.others, *e.elsewhere)
+    cases = (e, *e.others, *e.judge_elsewhere())
     over, manual, reference = (joined(cases, s) for s in ("over", "manual", "reference"))
     well = ~over & (reference != 0)
     if min(over.sum(), well.sum()) < FEW:

@@ -8,6 +8,8 @@ import numpy as np
 
 from gradproof.arrays import Array
 from gradproof.cases.case import Case
+from gradproof.subject import program
+from gradproof.subject.program import as_tuple
 from gradproof.witnesses.enclosure.ball import Arb, Ball, Tape, Undecided
 from gradproof.witnesses.enclosure.ball_array import ball_array, entrywise
 
@@ -66,16 +68,10 @@ def _run(case: Case, tape: Tape, arguments: list[Any]) -> list[Array]:
 
 def _outputs(layer: Any, tape: Tape, arguments: list[Any]) -> list[Array]:
     """A layer's outputs; a network's are computed step by step, so that all stays balls."""
-    if not hasattr(layer, "steps"):
-        y, _ = layer.forward(*arguments)
-        return [_boxed(tape, out) for out in (y if isinstance(y, tuple) else (y,))]
-    values: dict[str | None, Any] = dict(zip(layer.inputs, arguments, strict=True))
-    values[None] = None
-    outputs: list[Array] = []
-    for step in layer.steps:
-        outputs = _outputs(step.layer, tape, [values[name] for name in step.args])
-        values.update(zip(step.outs, outputs, strict=True))
-    return outputs
+    if hasattr(layer, "steps"):
+        return list(program.run(layer, arguments, lambda _, s, a: _outputs(s.layer, tape, a)))
+    y, _ = layer.forward(*arguments)
+    return [_boxed(tape, out) for out in as_tuple(y)]
 
 
 def _boxed(tape: Tape, out: Any) -> Array:

@@ -1,0 +1,98 @@
+"""What can be said of all entries of an array together: zero, a multiple, nearly right."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradproof.diagnosis.evidence import Evidence
+from gradproof.diagnosis.rules import missing_term, where_wrong
+from gradproof.diagnosis.rules.constant_factor import factor_between
+from gradproof.diagnosis.rules.optimizer_update import update
+from gradproof.diagnosis.rules.other_cotangent import cotangent
+from gradproof.diagnosis.rules.other_options import otherwise
+
+
+def not_finite(e: Evidence) -> str:
+    """Infinite or no number on one side alone."""
+    for what, test in (("not a number", np.isnan), ("infinite", np.isinf)):
+        count = int((test(e.manual) & np.isfinite(e.reference)).sum())
+        if count:
+            return f"{what} where PyTorch has numbers ({count} of {e.manual.size} entries)"
+    count = int((np.isfinite(e.manual) & np.isnan(e.reference)).sum())
+    return f"a number where PyTorch has none ({count} of {e.manual.size} entries)" if count else ""
+
+
+def dead(e: Evidence) -> str:
+    """Nothing should get through; what does tells more than that it should not."""
+    return "" if e.reference.any() else otherwise(e) or cotangent(e) or where_wrong.regions(e)
+
+
+def zero(e: Evidence) -> str:
+    """One side is zero, wherever they differ."""
+    said = zero_here(e)
+    elsewhere = (*e.judge_elsewhere(), *e.judge_larger()) if said else ()
+    return said if all(zero_here(c) == said or not c.reference.any() for c in elsewhere) else ""
+
+
+def zero_here(e: Evidence) -> str:
+    """The same in this case alone."""
+    if e.over.any() and np.abs(e.manual).max() <= 1e-12 * np.abs(e.reference).max():
+        return "all zero: no gradient gets through"
+    if not e.reference.any():
+        dy = next((n for n, d in e.cotangents.items() if np.array_equal(d, e.manual)), "")
+        missing = f": {dy} itself, the factor of the layer's derivative is missing" if dy else ""
+        return f"it should be all zero{missing}"
+    return ""
+
+
+def multiple(e: Evidence) -> str:
+    """A constant factor, and what in the case has that value."""
+    return _or_exchanged(e, factor_between(e, e.manual, e.reference, e.bound))
+
+
+def same_multiple(e: Evidence) -> str:
+    """The same constant factor in every case."""
+    said = missing_term.multiple(e)
+    where = where_wrong.regions(e) if said else ""
+    return f"{where}: {said}" if where else _or_exchanged(e, said)
+
+
+def _or_exchanged(e: Evidence, said: str) -> str:
+    other = other_argument(e) if said == "sign" else ""
+    return f"{said}, or {other}" if other else said
+
+
+def other_argument(e: Evidence) -> str:
+    """The gradient of another argument."""
+    for name, gradient in e.other_gradients.items():
+        if gradient.shape == e.manual.shape and e.fits(gradient):
+            return f"the gradient of {name}: swapped arguments"
+    return ""
+
+
+def next_step(e: Evidence) -> str:
+    """What an optimiser without a state shows only in its next step."""
+    step = e.judge_next_step()
+    if step is None or any(not n.endswith(".grad") for n in e.before):
+        return ""
+    rules = (otherwise, update, missing_term.factor, missing_term.term)
+    return next(filter(None, (rule(step) for rule in rules)), "")
+
+
+def nearly_right(e: Evidence) -> str:
+    """Nearly right everywhere that it is wrong."""
+    with np.errstate(all="ignore"):
+        relative = (e.error / np.abs(e.reference))[e.over]
+    greatest = float(relative.max(initial=0.0))
+    if not greatest < 1e-3:
+        return ""
+    return f"off by {greatest:.1g} of the value: eps in another place, or precision lost"
+
+
+def unknown(e: Evidence) -> str:
+    """How much both sides still have in common, where no other rule fits."""
+    m, r = e.manual.ravel(), e.reference.ravel()
+    with np.errstate(all="ignore"):
+        m, r = m / np.abs(m).max(), r / np.abs(r).max()
+        cosine = float(m @ r / np.sqrt((m @ m) * (r @ r)))
+    return "not recognised" + (f" (cosine {cosine:.3g})" if m.size > 1 else "")
