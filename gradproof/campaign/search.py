@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any, TypeAlias
 
+import hypothesis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky
+
 from gradproof.campaign.example_row import About
 from gradproof.campaign.task import Task
 from gradproof.cases.deterministic_hypothesis import without_constants_of_the_code
@@ -70,10 +74,6 @@ class _Batch:
 
         known    disagreements to pass by; None passes by all
         """
-        import hypothesis
-        from hypothesis import HealthCheck, Phase, settings
-        from hypothesis.errors import Flaky
-
         self.finished: list[tuple[Judgement, About]] = []
         self.target: tuple[str, str] | None = None
         self.smallest: Judgement | None = None

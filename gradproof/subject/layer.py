@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol, TypeAlias
+
+from gradproof.arrays import Array
+
+# The kind of each argument of `forward`, written as its annotation.
+Real: TypeAlias = Annotated[Array, "real"]  # input, has a gradient
+Param: TypeAlias = Annotated[Array, "param"]  # learned, has a gradient
+Index: TypeAlias = Annotated[Array, "index"]  # integer, has none
+Buffer: TypeAlias = Annotated[Array, "buffer"]  # state or constant, has none
 
 
-class LayerLike(Protocol):
-    """A differentiable function of arrays with a hand-written derivative.
+class Layer(Protocol):
+    """A differentiable function of arrays with a hand-written derivative: a frozen dataclass.
 
     ``forward(*arrays) → (y, saved)`` and ``backward(saved, dy) → {argument: gradient}``.
     """
@@ -14,5 +22,3 @@ class LayerLike(Protocol):
     def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any, ...]]: ...
 
     def backward(self, saved: tuple[Any, ...], dy: Any) -> dict[str, Any]: ...
-
-    def argument_kinds(self, count: int) -> dict[str, str]: ...
