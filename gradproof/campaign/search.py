@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeAlias
 
+import hypothesis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky
+
 from gradproof.campaign.task import Task
 from gradproof.cases.deterministic_hypothesis import without_constants_of_the_code
 from gradproof.cases.draw import cases, optimizer_cases
@@ -78,10 +82,6 @@ class _Batch:
 
         known    disagreements to pass by; None passes by all
         """
-        import hypothesis
-        from hypothesis import HealthCheck, Phase, settings
-        from hypothesis.errors import Flaky
-
         self.finished: list[Drawn] = []
         self.target: tuple[str, str] | None = None
         self.smallest: Judgement | None = None

@@ -14,13 +14,13 @@ from functools import cache
 from typing import Any
 from unittest.mock import patch
 
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
+
 
 @contextmanager
 def without_constants_of_the_code() -> Iterator[None]:
     """Hypothesis keeps to the numbers that are always the same."""
-    from hypothesis.internal.conjecture import providers
-    from hypothesis.internal.constants_ast import Constants
-
     with (
         patch.object(providers, "_get_local_constants", Constants),
         patch.object(providers, "CONSTANTS_CACHE", _own_cache()),
@@ -31,6 +31,4 @@ def without_constants_of_the_code() -> Iterator[None]:
 @cache
 def _own_cache() -> Any:
     """What Hypothesis remembers of a draw's constants; its own has those of the code in it."""
-    from hypothesis.internal.conjecture import providers
-
     return type(providers.CONSTANTS_CACHE)(1024)

@@ -9,14 +9,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 
 def environment(root: Path, leave: Path | None = None) -> dict[str, Any]:
     """Versions, BLAS, threads, processor and commit of the project at root.
 
     leave    as in `commit`
     """
-    import numpy as np
-
     packages = ("numpy", "torch", "scipy", "hypothesis", "pandas")
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {

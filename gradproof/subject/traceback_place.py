@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _NOT_THEIRS = (
-    Path(__file__).parent,
+    Path(__file__).parents[1],
     *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
 )
 
