@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "manual": {"manual", "numpy", "scipy.special"},
     "reference": {"reference", "manual", "torch"},
     "gradproof": {
+        "filelock",
         "gradproof",
         "hypothesis",
         "jinja2",
