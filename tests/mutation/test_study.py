@@ -16,6 +16,7 @@ from gradproof.cli import main
 from gradproof.mutation import study
 from gradproof.mutation.generate import automatic
 from gradproof.mutation.score import CAUSES, LEAST, Row, names, passed, tally
+from gradproof.mutation.study_report import MISNAMED, markdown, summary
 from tests.command import project
 from tests.planted import SUBJECT
 
@@ -197,3 +198,11 @@ def test_the_goal() -> None:
     assert not passed([*killed, survived, survived])
     assert not passed([replace(equivalent, group="catalogue")])
     assert not passed([replace(ROW, group="harmless", outcome="false alarm")])
+
+
+def test_of_the_causes_named_wrongly_the_first_are_listed() -> None:
+    wrong = [replace(ROW, name=f"bug {i}", cause_right=False) for i in range(MISNAMED + 2)]
+    about = summary(wrong, 0) | {"environment": {"commit": "abc", "cpu": "a processor"}}
+    text = markdown(wrong, about)
+    assert f"`bug {MISNAMED - 1}`" in text and f"`bug {MISNAMED}`" not in text
+    assert text.endswith("\n\nAnd 2 more.\n")
