@@ -5,19 +5,18 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from gradproof.cases.case import Case
 from gradproof.counterexamples.replay import replay as replay_file
-from gradproof.judge.dispatch import judge
+from gradproof.judge.dispatch import AnyCase, judge
 from gradproof.judge.verdict import Judgement
 from gradproof.subject.load import load_subject
 from gradproof.subject.subject import Subject
 
 
-def judge_case(subject: Subject, case: Case) -> Judgement:
-    """Judge a layer or a network on one case: compare it with its twin, entry by entry.
+def judge_case(subject: Subject, case: AnyCase) -> Judgement:
+    """Judge a layer, a network or an optimiser on one case, entry by entry against its twin.
 
     subject   says what the layer should equal
-    case      the layer and its arrays; a cotangent that it lacks is drawn from its seed
+    case      what is judged, on given arrays; a cotangent that it lacks is drawn from its seed
 
     Returns the judgement: `verdict` is one word, `findings` has a finding for each output and
     gradient, and `culprit` is the finding to look at first, or None.

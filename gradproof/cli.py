@@ -153,18 +153,17 @@ def _soak(options: argparse.Namespace) -> int:
     chosen = soak.Options(
         options.networks, options.seed, options.jobs, options.out, options.minutes
     )
-    record = options.out / soak.FILE
     try:
         shards = soak.soak(root, load_subject(root), chosen, terminal.soak_progress)
     except KeyboardInterrupt:
         print(
-            f"gradproof: interrupted; the finished shards are in {record}, and the same command "
-            "goes on",
+            f"gradproof: interrupted; the finished shards are in {options.out / soak.JOURNAL}, "
+            "and the same command goes on",
             file=sys.stderr,
         )
         return 2
     found = soak.summarise(shards)
-    terminal.show_soak(found, options.networks, record)
+    terminal.show_soak(found, options.networks, options.out / soak.FILE)
     return 1 if found.false_alarms else 0
 
 

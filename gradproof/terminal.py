@@ -120,12 +120,12 @@ def soak_progress(networks: int, done: int, flagged: int) -> Iterator[Callable[[
         yield advance
 
 
-def show_soak(found: Summary, asked: int, record: Path) -> None:
+def show_soak(found: Summary, asked: int, figures: Path) -> None:
     """What a soak has found so far, of the networks asked for."""
     finished = found.networks >= asked
     console = Console(width=None if Console().is_terminal else 110)
     for fault in found.disagreements:
-        text = (record.parent / fault.witness).with_suffix(".txt")
+        text = (figures.parent / fault.witness).with_suffix(".txt")
         if fault.witness and text.exists():
             console.print(text.read_text(), markup=False, highlight=False, soft_wrap=True)
         times = f"in {fault.networks} networks of a shard"
@@ -143,7 +143,7 @@ def show_soak(found: Summary, asked: int, record: Path) -> None:
     )
     if not finished:
         console.print("not finished: the same command goes on", highlight=False)
-    console.print(f"record: {record}", highlight=False)
+    console.print(f"figures: {figures}", highlight=False)
 
 
 def show_trial(rows: Sequence[Row], out: Path) -> None:
@@ -162,7 +162,7 @@ def show_trial(rows: Sequence[Row], out: Path) -> None:
             text = f"{row.outcome}: {row.name}: {row.reason or 'not known why'}"
             console.print(text, markup=False, highlight=False, soft_wrap=True)
     style, said = ("green", "passed") if passed(rows) else ("bold red", "failed")
-    console.print(f"[{style}]{said}[/]; every bug: {out}/mutants.md", highlight=False)
+    console.print(f"[{style}]{said}[/]; figures: {out}/mutants.md", highlight=False)
 
 
 def show_layers(subject: Subject) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from gradproof.campaign.soak import FILE, summary
 from gradproof.report.section import Section
 from reports.judged_figures import distances, race
 from reports.textbook_page import Block, Figure, Heading, Table, Text, to_html, to_markdown
@@ -45,7 +44,7 @@ def story(folder: Path = FOLDER) -> tuple[Block, ...]:
     parts: Sequence[tuple[str, Callable[[Path], list[Block]]]] = (
         ("mutants.json", mutants),
         ("mutation.json", mutation),
-        (FILE, soak),
+        ("soak.json", soak),
         ("rivals.csv", rivals),
         ("enclosures.json", enclosures),
         ("torch.csv", inaccuracies),
@@ -58,17 +57,16 @@ def story(folder: Path = FOLDER) -> tuple[Block, ...]:
 def mutants(folder: Path) -> list[Block]:
     """Planted bugs: how many are killed, and whether layer and cause are named."""
     about = _read(folder / "mutants.json")
-    bugs = pd.read_csv(folder / "mutants.csv", keep_default_na=False)
+    failures = about["failures"]
     rows = []
     for title, t in about["counts"].items():
         able = t["killed"] + t["survived"]
-        alarms = ((bugs["group"] == title) & (bugs["outcome"] == "false alarm")).sum()
+        alarms = sum((f["group"], f["outcome"]) == (title, "false alarm") for f in failures)
         killed = f"{t['killed']:,} of {able:,}" if able else f"{alarms} flagged"
         named = [_of(*t[what]) for what in ("layer", "network", "cause")]
         rows.append((title, f"{t['bugs']:,}", killed, *named))
     columns = ("", "bugs", "killed", "layer named", "in a network", "cause named")
-    lost = bugs[bugs["outcome"].isin(["survived", "timeout", "false alarm"])]
-    survivors = [f"`{n}`: {why}" for n, why in zip(lost["name"], lost["reason"], strict=True)]
+    failed = [f"`{f['name']}`: {f['reason']}" for f in failures]
     told = Text(
         "The catalogue holds mistakes that were reported in published code and the classes "
         "around them; automatic bugs are slips of the hand in every backward pass and update, "
@@ -76,7 +74,7 @@ def mutants(folder: Path) -> list[Block]:
         "counts as equivalent and is left out of the rate. `reports/judge/mutants.md` lists "
         "every operator. " + _measured("mutants", about)
     )
-    left = f"Not found: {'; '.join(survivors)}." if survivors else "None of them was missed."
+    left = f"Not found: {'; '.join(failed)}." if failed else "None of them was missed."
     return [
         Heading("Planted bugs"),
         Table("Killed, and named", columns, tuple(rows)),
@@ -117,17 +115,17 @@ def mutation(folder: Path) -> list[Block]:
 
 def soak(folder: Path) -> list[Block]:
     """False alarms over very many networks."""
-    found = summary(folder / FILE)
-    seeds = ", ".join(map(str, found.seeds))
+    about = _read(folder / "soak.json")
+    seeds = ", ".join(map(str, about["seeds"]))
     rows = tuple(
-        (f"commit {commit}", f"{t.networks:,}", f"{t.arrays:,}", f"{t.flagged:,}")
-        for commit, t in found.by_commit.items()
+        (f"commit {commit}", *(f"{t[n]:,}" for n in ("networks", "arrays", "flagged")))
+        for commit, t in about["by_commit"].items()
     )
-    total = ("all", f"{found.networks:,}", f"{found.arrays:,}", f"{found.false_alarms:,}")
+    total = ("all", *(f"{about[n]:,}" for n in ("networks", "arrays", "false_alarms")))
     text = Text(
-        f"Networks drawn with seed {seeds}, {found.distinct:,} of them distinct and "
-        f"{found.vacuous:,} vacuous. What is flagged in right code is a false alarm. Measured by "
-        "`make soak`, which goes on where it stopped."
+        f"Networks drawn with seed {seeds}, {about['distinct']:,} of them distinct and "
+        f"{about['vacuous']:,} vacuous. What is flagged in right code is a false alarm. Measured "
+        "by `make soak`, which goes on where it stopped."
     )
     columns = ("", "networks", "arrays compared", "flagged")
     return [

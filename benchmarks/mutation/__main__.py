@@ -21,6 +21,7 @@ from rich.progress import Progress
 
 from gradproof.storage.atomic import write_json
 from gradproof.storage.environment import environment
+from gradproof.storage.journal import read
 
 if TYPE_CHECKING:
     from benchmarks.mutation.mutated import Mutant
@@ -29,7 +30,9 @@ ROOT = Path(__file__).parents[2]
 
 # They read the repository's sources, need a browser, time something or test `manual` by itself.
 LEFT_OUT = """
-architecture bench clip constants contributing init mirror mutation report_browser rivals textbook
+house/test_architecture house/test_mirror docs/test_contributing report/test_browser
+reports/test_textbook benchmarks/test_bench benchmarks/test_mutation benchmarks/test_rivals
+manual/test_clip manual/test_constants manual/test_init
 """.split()
 
 
@@ -104,7 +107,7 @@ def _prepare(folder: Path, wanted: dict[str, Any]) -> tuple[list[Mutant], int]:
 def _try(folder: Path, jobs: int, mutants: int) -> None:
     """Every mutant in the copy, in a process that has only the copy's code."""
     root = folder / "copy"
-    left_out = [f"--ignore=tests/test_{name}.py" for name in LEFT_OUT]
+    left_out = [f"--ignore=tests/{name}.py" for name in LEFT_OUT]
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     hits = {"PYTHONPATH": str(root), "MUTATION_HITS": str(folder / "hits")}
     command = [sys.executable, "-m", "benchmarks.mutation.trials", folder, str(jobs), "tests"]
@@ -131,9 +134,7 @@ def _watch(process: subprocess.Popen[bytes], results: Path, mutants: int) -> Non
     with Progress(console=Console(stderr=True)) as bar:
         line = bar.add_task("recording what the tests call", total=mutants)
         while process.poll() is None:
-            if results.exists():
-                rows = map(json.loads, results.read_text().splitlines())
-                tried = {row["key"]: row["outcome"] for row in rows}
+            if tried := _tried(results):
                 found = Counter(tried.values())
                 left = f", {found['survived so far']} to be tried further"
                 bar.update(
@@ -142,12 +143,16 @@ def _watch(process: subprocess.Popen[bytes], results: Path, mutants: int) -> Non
             time.sleep(1)
 
 
+def _tried(results: Path) -> dict[str, str]:
+    """The last outcome of each mutant."""
+    return {row["key"]: row["outcome"] for row in read(results)}
+
+
 def _outcomes(folder: Path) -> tuple[dict[str, str], list[str]]:
     """What came of each mutant; and the tests that fail in the copy even without one."""
-    rows = map(json.loads, (folder / "results.jsonl").read_text().splitlines())
     calls = json.loads((folder / "calls.json").read_text())
     return (
-        {row["key"]: row["outcome"] for row in rows},
+        _tried(folder / "results.jsonl"),
         [test for test, (_, passed, _) in calls.items() if not passed],
     )
 

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("rivals: interrupted; nothing was written", file=sys.stderr)
         return 2
-    print(f"figures: {options.out}/rivals.csv, rivals-bugs.csv, rivals.json")
+    print(f"figures: {options.out}/rivals.csv, rivals.json; of each bug: rows/rivals-bugs.csv")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What comes of it: a table on the terminal, and rivals.csv, rivals-bugs.csv and rivals.json."""
+"""What comes of it: a table on the terminal, rivals.csv and rivals.json, and a row of each bug."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from benchmarks.rivals.speed import Seconds
 from benchmarks.rivals.tools import Tool
 from gradproof.storage.atomic import whole, write_json
 
+ROWS = "rows/rivals-bugs.csv"
+"""In the folder that --out names: what each checker said of each bug."""
 SOURCES = ("catalogue", "mutant")
 OURS, SLOW, FAST = "gradproof", "torch gradcheck, slow", "torch gradcheck, fast"
 
@@ -152,9 +154,9 @@ def write(out: Path, results: Results, rows: pd.DataFrame, about: dict[str, Any]
 
     Raises    OSError when the folder cannot be written to
     """
-    out.mkdir(parents=True, exist_ok=True)
+    (out / ROWS).parent.mkdir(parents=True, exist_ok=True)
     bugs = pd.DataFrame(results.hunted, columns=list(Hunted.__annotations__))
-    for name, frame in (("rivals.csv", rows), ("rivals-bugs.csv", bugs)):
+    for name, frame in (("rivals.csv", rows), (ROWS, bugs)):
         with whole(out / name) as file:
             frame.to_csv(file, index=False)
     write_json(out / "rivals.json", about)

@@ -12,9 +12,9 @@ kink      at a kink or tie the gradient of another side: that of inputs moved by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial, wraps
 from itertools import combinations
 from typing import Any, TypeAlias
@@ -23,12 +23,8 @@ import numpy as np
 
 from gradproof.arrays import Array, frozen
 from gradproof.cases.case import Case, received
-from gradproof.judge.dispatch import judge
-from gradproof.judge.verdict import Finding
-from gradproof.mutation.behaviour import GROSS
 from gradproof.subject import passes
 from gradproof.subject.layer import argument_kinds
-from gradproof.subject.subject import Subject
 
 Grads: TypeAlias = dict[str, Array]
 SLIP = 1e-6
@@ -106,74 +102,11 @@ def planted(kind: type, mutation: Mutation) -> Iterator[None]:
                 setattr(kind, name, own[name])
 
 
-@dataclass
-class Hunt:
-    """What came of a mutant.
-
-    drawn     cases that were looked at;  changed: those whose gradients it changed grossly
-    killer    the judge's first fault, in the last of them
-    alarms    faults found where it had changed nothing but rounding
-    """
-
-    mutation: Mutation
-    drawn: int = 0
-    changed: int = 0
-    killer: Finding | None = None
-    alarms: list[Finding] = field(default_factory=list)
-
-    @property
-    def outcome(self) -> str:
-        """killed, survived, or equivalent: no case showed a difference."""
-        if self.killer is not None:
-            return "killed"
-        return "survived" if self.changed else "equivalent"
-
-
-def hunt(subject: Subject, kind: type, mutation: Mutation, cases: Iterable[Case]) -> Hunt:
-    """Judge the cases with the mutant planted, up to the first that kills it."""
-    found = Hunt(mutation)
-    for case in cases:
-        found.drawn += 1
-        right = gradients(case)
-        with planted(kind, mutation):
-            wrong = gradients(case)
-            if _same(right, wrong):
-                continue
-            judgement = judge(subject, case)
-        gross = differ(right, wrong)
-        found.changed += gross
-        if judgement.flagged:
-            culprit = judgement.culprit
-            assert culprit is not None
-            if gross:
-                found.killer = culprit
-                break
-            found.alarms.append(culprit)
-    return found
-
-
 def gradients(case: Case) -> Grads:
     """What the layer returns for a case."""
     with np.errstate(all="ignore"):
         ran = passes.forward(case.layer, received(case))
         return passes.backward(case.layer, ran, case.dy)
-
-
-def _same(right: Grads, wrong: Grads) -> bool:
-    return right.keys() == wrong.keys() and all(
-        np.array_equal(g, wrong[n], equal_nan=True) for n, g in right.items()
-    )
-
-
-def differ(right: Grads, wrong: Grads) -> bool:
-    """Whether any entry differs by more than rounding."""
-    if right.keys() != wrong.keys():
-        return True
-    with np.errstate(all="ignore"):
-        return any(
-            bool((np.abs(g - wrong[n]) > GROSS * np.maximum(np.abs(g), np.abs(wrong[n]))).any())
-            for n, g in right.items()
-        )
 
 
 def mutations(cases: Sequence[Case]) -> list[Mutation]:

@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.rivals import output_mutants
 from gradproof.arrays import Array
 from gradproof.cases.case import Case, received
+from gradproof.mutation.behaviour import Behaviour
 from gradproof.subject import passes
 from gradproof.subject.passes import Misconduct
 from gradproof.subject.subject import Subject
@@ -70,10 +71,9 @@ def sample_of_mutants(cases: Cases, count: int, seed: int) -> list[Planted]:
 
 
 def _changes_much(planted: Planted, case: Case) -> bool:
-    right = output_mutants.gradients(case)
+    right = Behaviour(output_mutants.gradients(case))
     with planted.plant():
-        wrong = output_mutants.gradients(case)
-    return output_mutants.differ(right, wrong)
+        return right.differs(Behaviour(output_mutants.gradients(case)))
 
 
 def showing(planted: Planted, cases: Sequence[Case], count: int) -> list[Case]:

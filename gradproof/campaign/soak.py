@@ -1,8 +1,9 @@
 """The soak: very many networks, of which right code should have none flagged.
 
 Whatever is flagged is a false alarm or a true find, and is kept as a witness; of the rest only
-counts are. Each shard of networks is recorded when it is finished, so a soak may be broken off in
-any way, and goes on where it was. A shard is judged again once its line is deleted.
+counts are. Each shard of networks is recorded in a journal when it is finished, so a soak may be
+broken off in any way, and goes on where it was. A shard is judged again once its line is deleted.
+What the journal holds in all is published when a soak ends.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
@@ -22,16 +23,17 @@ from typing import TypeAlias
 
 from gradproof.campaign.plan import SHARD
 from gradproof.campaign.processes import in_processes, subject_at
-from gradproof.campaign.soak_record import SHORT, Disagreement, Shard, Shards, read, recording
+from gradproof.campaign.soak_record import SHORT, Disagreement, Shard, Shards, recording
 from gradproof.campaign.task import Done, Task
 from gradproof.campaign.worker import examined
 from gradproof.cases.case import NetworkCase
 from gradproof.errors import InputError
-from gradproof.storage.atomic import now, try_writing
-from gradproof.storage.environment import commit
+from gradproof.storage.atomic import now, try_writing, write_json
+from gradproof.storage.environment import environment
 from gradproof.subject.subject import Subject
 
-FILE = "soak.jsonl"
+FILE, JOURNAL = "soak.json", "rows/soak.jsonl"
+"""In the folder that --out names: what is published, and the shards that it is the sum of."""
 _BEYOND, _PER_SEED, _PER_SHARD = 10**18, 10**14, 10**7
 """A task's seed is beyond those of `campaign.plan`; a shard's draws take up to 4·10⁶ from it on."""
 _PLACES = "inputs", "parameters", "dy"
@@ -63,7 +65,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Summary:
-    """All that stands in a record, or a part of it.
+    """The sum of some shards, as soak.json has it.
 
     distinct      networks, less those that an earlier shard had drawn
     false_alarms  networks that were flagged
@@ -88,15 +90,6 @@ class Summary:
     rate: float
     since: str
     until: str
-
-
-def summary(path: Path) -> Summary:
-    """What the soaks that wrote a record, such as reports/judge/soak.jsonl, have found.
-
-    Raises    InputError when there is none
-    """
-    shards, _ = read(path)
-    return summarise(shards.values())
 
 
 def summarise(shards: Iterable[Shard]) -> Summary:
@@ -149,7 +142,9 @@ def _short(shard: Shard) -> Iterator[bytes]:
 
 
 def soak(root: Path, subject: Subject, options: Options, progress: Progress) -> list[Shard]:
-    """Judge what is not yet recorded; returns the finished shards among those asked for.
+    """Judge what is not yet recorded, and publish the sum of all that is.
+
+    Returns     the finished shards among those asked for
 
     progress    progress(networks, of them recorded, of them flagged) is a context in which each
                 finished shard is announced
@@ -161,12 +156,12 @@ def soak(root: Path, subject: Subject, options: Options, progress: Progress) -> 
         raise InputError(subject.unfinished)
     tasks = plan(subject, options)
     folder = root / options.out
-    try_writing(folder, ", or choose another one with --out")
-    with recording(folder / FILE) as (recorded, append):
+    try_writing((folder / JOURNAL).parent, ", or choose another one with --out")
+    place = environment(root, folder)
+    with recording(folder / JOURNAL) as (recorded, append):
         done = _standing(recorded, tasks)
         left = [task for key, task in tasks.items() if key not in done]
         by_task = {task: key for key, task in tasks.items()}
-        made_by = commit(root, leave=folder)
         work = partial(_work, root, folder)
         kept = "the finished shards are recorded; the same command goes on"
         begun = takewhile(lambda _: monotonic() < until, left)
@@ -175,9 +170,11 @@ def soak(root: Path, subject: Subject, options: Options, progress: Progress) -> 
         with progress(options.networks, networks, flagged) as announce:
             for finished in in_processes(work, begun, options.jobs, folder, kept):
                 key = by_task[finished.task]
-                done[key] = _shard(key, finished, made_by)
+                done[key] = recorded[key] = _shard(key, finished, place["commit"])
                 append(done[key])
                 announce(done[key])
+        found = asdict(summarise(recorded.values()))
+        write_json(folder / FILE, found | {"environment": place})
     return list(done.values())
 
 

@@ -1,16 +1,17 @@
-"""The record of a soak: one JSON line for each finished shard, on disk before the next is begun."""
+"""The record of a soak: a journal with a line for each finished shard, kept to one process."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from filelock import FileLock, Timeout
+
 from gradproof.errors import InputError
+from gradproof.storage import journal
 
 SHORT = 2
 """Steps of a network that another shard may draw as well.
@@ -25,7 +26,7 @@ class Disagreement:
     """The networks of a shard in which the judge flagged the same thing.
 
     kind, quantity  the layer's type, and its output or gradient
-    witness         path of the shrunk case, relative to the record's folder, or ""
+    witness         path of the shrunk case, relative to the soak's folder, or ""
     """
 
     kind: str
@@ -72,78 +73,41 @@ class Shard:
 
 Shards: TypeAlias = dict[tuple[int, int], Shard]
 """By seed and number."""
-_BEGINNING = b'{"shard": '
 
 
-def read(path: Path) -> tuple[Shards, int]:
-    """The shards in a record, and how many bytes their lines take; a torn last line is left out.
+def read(path: Path) -> Shards:
+    """The shards in a record, each in its last form: it may have been judged again with more.
 
-    A shard that was judged again, because more networks were asked for, is there in its later form.
-
-    Raises    InputError when there is no such file, or another one
+    Raises    InputError when a line is something else
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}); gradproof soak writes it"
-        ) from error
-    whole = content.rfind(b"\n") + 1
-    torn = content[whole:]
-    if not (torn.startswith(_BEGINNING) or _BEGINNING.startswith(torn)):
-        raise _other(path, content.count(b"\n") + 1)
     shards: Shards = {}
-    for number, line in enumerate(content[:whole].splitlines(), 1):
+    for line in journal.read(path):
         try:
-            values = json.loads(line)
-            faults = tuple(Disagreement(**d) for d in values["disagreements"])
-            shard = Shard(**{**values, "disagreements": faults})
-        except (KeyError, TypeError, ValueError) as error:
-            raise _other(path, number) from error
+            faults = tuple(Disagreement(**d) for d in line["disagreements"])
+            shard = Shard(**{**line, "disagreements": faults})
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"a line of {path} is no shard of a soak; move the file away, or choose another "
+                "folder with --out"
+            ) from error
         shards[shard.seed, shard.shard] = shard
-    return shards, whole
-
-
-def _other(path: Path, line: int) -> InputError:
-    return InputError(
-        f"line {line} of {path} is no shard of a soak; move the file away, or choose another "
-        "folder with --out"
-    )
+    return shards
 
 
 @contextmanager
 def recording(path: Path) -> Iterator[tuple[Shards, Callable[[Shard], None]]]:
-    """The shards that stand in a record, which is made if need be, and what appends one.
+    """The shards that stand in a record, and what appends one. The lock ends with the process.
 
     Raises    InputError when it is no record, cannot be written, or another soak writes to it
     """
     try:
-        with path.open("ab") as file:
-            _lock(path, file.fileno())
-            shards, whole = read(path)
-            file.truncate(whole)
-
-            def append(shard: Shard) -> None:
-                file.write(json.dumps(asdict(shard)).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-
-            yield shards, append
+        with FileLock(path.with_suffix(".lock"), timeout=0):
+            yield read(path), lambda shard: journal.append(path, asdict(shard))
+    except Timeout as error:
+        raise InputError(
+            f"another soak is writing to {path}; wait for it, or choose another folder with --out"
+        ) from error
     except OSError as error:
         raise InputError(
             f"{path} cannot be written to ({error.strerror}); choose another folder with --out"
         ) from error
-
-
-def _lock(path: Path, file: int) -> None:
-    """Keep the record to this process until it ends, in whatever way it does."""
-    with suppress(ModuleNotFoundError):  # Windows has no fcntl
-        import fcntl
-
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"another soak is writing to {path}; wait for it, or choose another folder "
-                "with --out"
-            ) from error

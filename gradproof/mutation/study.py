@@ -6,7 +6,7 @@ import faulthandler
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from hashlib import blake2b
@@ -20,8 +20,8 @@ from gradproof.mutation.bug import Bug, BugError
 from gradproof.mutation.generate import automatic, callers, users
 from gradproof.mutation.hunt import Grounds, Hunted, hunt
 from gradproof.mutation.score import CAUSES, Row, names
+from gradproof.storage import journal
 from gradproof.storage.atomic import try_writing
-from gradproof.storage.journal import append, read_lines
 from gradproof.subject.subject import Subject
 
 LIMIT = 60.0
@@ -30,6 +30,8 @@ CHUNK = 8
 """Bugs handed to a process at a time."""
 PROFILE = "default"
 """The profile whose cases the bugs are hunted in."""
+JOURNAL = "rows/mutants-{seed}.jsonl"
+"""In the folder that --out names: every bug that was begun, and a row of each finished one."""
 Progress: TypeAlias = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 
@@ -77,8 +79,8 @@ def run(root: Path, subject: Subject, options: Options, progress: Progress) -> l
     targets = plan(root, subject, options)
     if not targets:
         raise InputError("there is no bug to hunt: the subject names none, and none can be made")
-    try_writing(root / options.out, ", or choose another one with --out")
-    kept = root / options.out / f".mutants-{options.seed}.jsonl"
+    kept = root / options.out / JOURNAL.format(seed=options.seed)
+    try_writing(kept.parent, ", or choose another one with --out")
     by_key = {row.key: row for row in read(kept)}
     missing = [t for t in targets if t.key not in by_key]
     with progress(len(targets)) as announce:
@@ -143,7 +145,7 @@ def _state_of_the_code(root: Path) -> str:
     paths = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     files = {Path(path) for path in paths if path}
     own = {f for f in files if f.is_relative_to(root) and ".venv" not in f.parts}
-    own |= set(Path(__file__).parent.rglob("*.py"))
+    own |= set(Path(__file__).parents[1].rglob("*.py"))
     return _digest(*(f"{f.name}\n{f.read_text(encoding='utf-8')}" for f in sorted(own)))
 
 
@@ -154,16 +156,14 @@ def _digest(*texts: str) -> str:
 def read(path: Path) -> list[Row]:
     """The rows that are finished."""
     found = []
-    for about in read_lines(path):
-        try:
-            found += [] if "begun" in about else [Row(**about)]
-        except TypeError:  # it was written by another version
-            continue
+    for line in journal.read(path):
+        with suppress(TypeError):  # it was written by another version
+            found += [] if "begun" in line else [Row(**line)]
     return found
 
 
 def _begun(path: Path) -> set[str]:
-    return {about["begun"] for about in read_lines(path) if "begun" in about}
+    return {line["begun"] for line in journal.read(path) if "begun" in line}
 
 
 def _alone(root: Path, kept: Path, target: Target, options: Options) -> None:
@@ -171,7 +171,7 @@ def _alone(root: Path, kept: Path, target: Target, options: Options) -> None:
     try:
         list(parallel(partial(_hunt_some, root, kept, options.seed), [[target]], jobs=1))
     except BrokenProcessPool:
-        append(kept, asdict(_row(target, Hunted(outcome="timeout", seconds=LIMIT))))
+        journal.append(kept, asdict(_row(target, Hunted(outcome="timeout", seconds=LIMIT))))
 
 
 @cache
@@ -183,7 +183,7 @@ def _grounds(root: Path, seed: int) -> Grounds:
 def _hunt_some(root: Path, kept: Path, seed: int, targets: Sequence[Target]) -> int:
     grounds = _grounds(root, seed)
     for target in targets:
-        append(kept, {"begun": target.key})
+        journal.append(kept, {"begun": target.key})
         # A loop inside of compiled code hears no signal.
         faulthandler.dump_traceback_later(2 * LIMIT, exit=True)
         every = target.group != "automatic"
@@ -194,7 +194,7 @@ def _hunt_some(root: Path, kept: Path, seed: int, targets: Sequence[Target]) -> 
             error.add_note(f"while hunting {target.bug.name}")
             raise
         faulthandler.cancel_dump_traceback_later()
-        append(kept, asdict(_row(target, found)))
+        journal.append(kept, asdict(_row(target, found)))
     return len(targets)
 
 

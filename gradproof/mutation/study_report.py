@@ -1,21 +1,23 @@
-"""mutants.csv, mutants.md and mutants.json: what the judge made of every planted bug."""
+"""mutants.json and mutants.md: what the judge made of the planted bugs, in sum.
+
+The row of each bug is in the study's journal.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, fields
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from gradproof.mutation.score import LEAST, Row, Tally, passed, tallies, tally
-from gradproof.mutation.study import PROFILE
+from gradproof.mutation.study import JOURNAL, PROFILE
 from gradproof.report.format import count, seconds, share
-from gradproof.storage.atomic import write_json, write_text
+from gradproof.storage.atomic import now, write_json, write_text
 from gradproof.storage.environment import environment
 
+MISNAMED = 30
+"""Bugs of which another cause is named, so many of which mutants.md lists."""
 HEAD = ("", "bugs", "killed", "survived", "equivalent", "rate", "layer", "in a network", "cause")
 GOAL = """\
 **{verdict}**: all of the catalogue and at least {least:.0f} % of the automatic bugs have to be
@@ -24,7 +26,7 @@ SPENT = """\
 Half of the killed bugs fall within {examples} cases, and half of the counterexamples have at most
 {size} numbers; those of automatic bugs that state no cause are neither shrunk nor
 explained. Hunting alone took {spent}. Seed {seed}, profile {profile}, commit {where[commit]},
-{where[cpu]}."""
+{where[cpu]}. A run keeps the row of each bug in `{rows}`."""
 READING = """\
 A bug is *killed* when a case drawn as `make verify` draws it disagrees, and *equivalent* when it
 changes nothing but rounding in any of them. *Rate* is the killed share of the others. *Layer* is
@@ -34,19 +36,37 @@ is wrong, of the bugs that state it and whose code does not just raise an except
 
 
 def write(root: Path, folder: Path, rows: Sequence[Row], seed: int, whole: bool) -> None:
-    """Write the three files, each whole or not at all; whole: no bug was left out on purpose."""
-    about = {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": seed,
-        "profile": PROFILE,
-        "complete": whole,
-        "passed": passed(rows),
-        "counts": {t.title: asdict(t) | {"rate": t.rate} for t in groups(rows)},
-        "environment": environment(root, folder),
-    }
-    write_text(folder / "mutants.csv", _csv(rows))
+    """Write both files, each whole or not at all; whole: no bug was left out on purpose."""
+    about = summary(rows, seed) | {"complete": whole, "environment": environment(root, folder)}
     write_text(folder / "mutants.md", markdown(rows, about))
     write_json(folder / "mutants.json", about)
+
+
+def summary(rows: Sequence[Row], seed: int) -> dict[str, Any]:
+    """What mutants.json says of the bugs; `failures` are those that the judge got wrong."""
+    told = ("name", "group", "outcome", "reason")
+    failures = [r for r in rows if _survives(r) or _false_alarm(r)]
+    return {
+        "made": now(),
+        "seed": seed,
+        "profile": PROFILE,
+        "passed": passed(rows),
+        "seconds": sum(r.seconds for r in rows),
+        "failures": [{name: getattr(r, name) for name in told} for r in failures],
+        **{
+            by: {t.title: asdict(t) | {"rate": t.rate} for t in found}
+            for by, found in _classes(rows).items()
+        },
+    }
+
+
+def _classes(rows: Sequence[Row]) -> dict[str, list[Tally]]:
+    automatic = [r for r in rows if r.group == "automatic"]
+    return {
+        "counts": groups(rows),
+        "automatic by origin": tallies(automatic, lambda r: r.origin),
+        "by cause": tallies(rows, lambda r: r.cause_planted),
+    }
 
 
 def groups(rows: Sequence[Row]) -> list[Tally]:
@@ -72,34 +92,31 @@ def _number(median: float | None) -> str:
 
 def markdown(rows: Sequence[Row], about: dict[str, Any]) -> str:
     """The whole of mutants.md."""
-    automatic = [r for r in rows if r.group == "automatic"]
-    verdict = "passed" if about["passed"] else "failed"
-    spent = seconds(sum(r.seconds for r in rows))
     killed = tally("", [r for r in rows if r.outcome == "killed"])
+    total, by_origin, by_cause = (_table(HEAD, map(cells, t)) for t in _classes(rows).values())
     parts = [
         "# The judge, judged",
-        GOAL.format(verdict=verdict, least=100 * LEAST),
-        _table(HEAD, map(cells, groups(rows))),
+        GOAL.format(verdict="passed" if about["passed"] else "failed", least=100 * LEAST),
+        total,
         READING,
         SPENT.format(
             examples=_number(killed.examples),
             size=_number(killed.size),
-            spent=spent,
+            spent=seconds(sum(r.seconds for r in rows)),
             where=about["environment"],
+            rows=JOURNAL.format(**about),
             **about,
         ),
         "## Automatic bugs by the slip of the hand",
-        _table(HEAD, map(cells, tallies(automatic, lambda r: r.origin))),
+        by_origin,
         "## By the cause that the bug states",
-        _table(HEAD, map(cells, tallies(rows, lambda r: r.cause_planted))),
+        by_cause,
         *_listed("Survivors", rows, _survives, lambda r: [r.outcome, r.reason or "not known why"]),
         *_listed("False alarms", rows, _false_alarm, lambda r: [r.layer_named, r.cause_named]),
         *_listed("Another layer is blamed", rows, _misplaced, _places),
-        *_listed("Another cause is named", rows, _misnamed, _causes),
-        *_listed("Not seen in networks", rows, _unseen, lambda r: [r.layer_named, r.cause_named]),
-        *_listed("Harmless, with the proof", rows, _harmless, lambda r: [r.outcome, r.reason]),
+        *_listed("Another cause is named", rows, _misnamed, _causes, MISNAMED),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def _survives(r: Row) -> bool:
@@ -111,20 +128,12 @@ def _false_alarm(r: Row) -> bool:
     return r.outcome == "false alarm"
 
 
-def _harmless(r: Row) -> bool:
-    return r.outcome == "harmless"
-
-
 def _misplaced(r: Row) -> bool:
     return r.layer_right is False or r.network_layer_right is False
 
 
 def _misnamed(r: Row) -> bool:
     return r.cause_right is False
-
-
-def _unseen(r: Row) -> bool:
-    return r.outcome == "killed" and r.group == "catalogue" and not r.network_layer
 
 
 def _places(r: Row) -> list[str]:
@@ -136,26 +145,19 @@ def _causes(r: Row) -> list[str]:
 
 
 def _listed(
-    title: str, rows: Iterable[Row], which: Callable[[Row], bool], cell: Callable[[Row], list[str]]
+    title: str,
+    rows: Iterable[Row],
+    which: Callable[[Row], bool],
+    cell: Callable[[Row], list[str]],
+    most: int | None = None,
 ) -> list[str]:
-    """A section with a line for each row that belongs there; none if no row does."""
-    found = [r for r in rows if which(r)]
-    if not found:
-        return []
-    lines = ([f"`{r.name}`", *cell(r)] for r in found)
-    return [f"## {title}", _table(("bug", "", ""), lines, text=True)]
+    """A section with a line for each row that belongs there, up to `most`; none if no row does."""
+    lines = [[f"`{r.name}`", *cell(r)] for r in rows if which(r)]
+    found = [f"## {title}", _table(("bug", "", ""), lines[:most], text=True)] if lines else []
+    return [*found, f"And {len(lines) - most} more."] if most and len(lines) > most else found
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], text: bool = False) -> str:
     marks = [":--", *([":--" if text else "--:"] * (len(head) - 1))]
     safe = [[" ".join(c.replace("|", "\\|").split()) for c in row] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in [list(head), marks, *safe])
-
-
-def _csv(rows: Sequence[Row]) -> str:
-    columns = [f.name for f in fields(Row) if f.name != "key"]
-    file = io.StringIO()
-    writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return file.getvalue()

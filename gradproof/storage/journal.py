@@ -1,30 +1,37 @@
-"""An append-only file of JSON lines, each at once on the disk: a kill leaves it readable."""
+"""The append-only journal: a file of JSON objects, one a line, that a kill leaves readable."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """What was appended; a line that a killed run left half written is passed by."""
+def append(path: Path, about: dict[str, Any]) -> None:
+    """Add a line in one write, and return when it is on the disk. Other processes may append too.
+
+    A line that a killed process left half written is closed first.
+    """
+    line = json.dumps(about, ensure_ascii=False).encode() + b"\n"
+    with path.open("ab+", buffering=0) as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else b"\n" + line
+        file.write(line)
+        os.fsync(file.fileno())
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """What was appended, in order; half a line is passed by, and no file is an empty journal."""
     if not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
+        return []
+    found = []
+    for line in path.read_bytes().splitlines():
         try:
             about = json.loads(line)
         except ValueError:
             continue
         if isinstance(about, dict):
-            yield about
-
-
-def append(path: Path, about: dict[str, Any]) -> None:
-    """One line at once, on the disk before it returns: other processes write there as well."""
-    line = json.dumps(about, ensure_ascii=False) + "\n"
-    with path.open("ab", buffering=0) as file:
-        file.write(line.encode())
-        os.fsync(file.fileno())
+            found.append(about)
+    return found

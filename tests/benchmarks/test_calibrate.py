@@ -78,7 +78,9 @@ def test_a_noisy_reference_is_flagged_by_a_small_bound(
 
     options = "--layers", "Tanh", "--cases", "12"
     right, _ = figures(tmp_path / "right", *options)
-    monkeypatch.setattr("gradproof.subject.load_subject", lambda _: replace(SUBJECT, twin=noisy))
+    monkeypatch.setattr(
+        "gradproof.subject.load.load_subject", lambda _: replace(SUBJECT, twin=noisy)
+    )
     found, about = figures(tmp_path / "noisy", *options)
     assert alarms(found, 1) > alarms(right, 1) + 10
     assert alarms(found, 1) > alarms(found, 2) > alarms(found, 16) == 0

@@ -134,6 +134,11 @@ def test_the_score_counts_what_was_reviewed() -> None:
     assert score["of all"]["low"] < 0.5 < score["of all"]["high"]
 
 
+@pytest.mark.parametrize("name", command.LEFT_OUT)
+def test_what_is_left_out_is_there(name: str) -> None:
+    assert (ROOT / "tests" / f"{name}.py").is_file()
+
+
 @pytest.mark.parametrize("wrong", [["--mutants", "0"], ["--jobs", "0"], ["--seed", "-1"]])
 def test_bad_input(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

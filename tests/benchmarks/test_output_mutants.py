@@ -6,6 +6,8 @@ import re
 import shlex
 import shutil
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +15,11 @@ import pytest
 
 pytest.importorskip("torch", reason="mutants are judged against torch")
 
-from benchmarks.rivals.output_mutants import (
-    Call,
-    Grads,
-    Hunt,
-    Mutation,
-    hunt,
-    mutations,
-    planted,
-    wirings,
-)
-from gradproof.campaign.search import right_cases as all_drawn
+from benchmarks.rivals.output_mutants import Call, Grads, Mutation, mutations, planted, wirings
+from gradproof.campaign.search import right_cases as drawn
 from gradproof.campaign.sensitivity import sensitivity
 from gradproof.cases.case import Case
-from gradproof.subject.subject import Subject
+from gradproof.mutation.hunt import Grounds, Hunted, hunt
 from manual.layers.activation_sigmoid import Tanh
 from manual.layers.linear import Linear
 from manual.net import Net
@@ -35,6 +28,8 @@ from tests.planted import SUBJECT, judged
 
 DRAWS = 80
 """Cases of each layer, fewer than the default profile draws; about half of them are float64."""
+LIMIT = 60.0
+"""Seconds for one mutant."""
 
 LAYERS = [name for name, kind in SUBJECT.layers.items() if kind is not Net]
 KINKED = set(
@@ -45,51 +40,60 @@ ALWAYS = {"sign", "slip", "zeroed"}
 """Mutations that change the gradients of any layer."""
 
 
-def drawn(subject: Subject, kind: type, count: int) -> list[Case]:
-    """Those in float64, in which a slip of 1e-6 is no rounding."""
-    return [case for case in all_drawn(subject, kind, count) if case.dtype == "float64"]
+@dataclass(frozen=True)
+class Wrong:
+    """A mutation of every layer of a kind, as a bug that can be hunted."""
+
+    kind: type
+    mutation: Mutation
+
+    def planted(self) -> AbstractContextManager[None]:
+        return planted(self.kind, self.mutation)
 
 
-def hunts(kind: type, tried: Sequence[Mutation], cases: Sequence[Case]) -> list[Hunt]:
-    found = [hunt(SUBJECT, kind, mutation, cases) for mutation in tried]
+def hunts(grounds: Grounds, kind: type, tried: Sequence[Mutation]) -> list[tuple[Mutation, Hunted]]:
+    bugs = [Wrong(kind, mutation) for mutation in tried]
+    found = [hunt(grounds, b, [kind.__name__], LIMIT, shrink=False, every=False) for b in bugs]
     survivors = [
-        f"{h.mutation} changed {h.changed} of {h.drawn} cases, and nothing was found"
-        for h in found
-        if h.outcome == "survived"
+        f"{mutation}: {h.outcome} in {h.examples} cases"
+        for mutation, h in zip(tried, found, strict=True)
+        if h.outcome not in ("killed", "equivalent")
     ]
     assert not survivors, "\n".join(survivors)
-    alarms = [f"{h.mutation}: {f.kind} {f.quantity}, {f.cause}" for h in found for f in h.alarms]
-    assert not alarms, "\n".join(["faults where only rounding differs:", *alarms])
-    return found
+    return [*zip(tried, found, strict=True)]
+
+
+def in_double(grounds: Grounds, kind: str) -> list[Case]:
+    """Cases in which a slip of 1e-6 is no rounding."""
+    return [g.case for g in grounds.of(kind) if g.case.dtype == "float64"]
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_mutant_of_a_layer_is_killed(name: str) -> None:
-    kind = SUBJECT.layers[name]
-    cases = drawn(SUBJECT, kind, DRAWS)
-    found = hunts(kind, mutations(cases), cases)
-    assert {h.mutation.name for h in found if h.outcome == "killed"} >= ALWAYS
-    for h in found:
-        if h.mutation.name in ALWAYS:
-            assert h.outcome == "killed", f"{h.mutation} changed nothing in {h.drawn} cases"
-        if h.killer is not None:
-            assert h.killer.kind == name
-            assert h.killer.quantity in h.mutation.quantities or not h.mutation.quantities
+    grounds = Grounds(SUBJECT, DRAWS, 0, 0)
+    found = hunts(grounds, SUBJECT.layers[name], mutations(in_double(grounds, name)))
+    killed = [(mutation, h) for mutation, h in found if h.outcome == "killed"]
+    assert {mutation.name for mutation, _ in killed} >= ALWAYS
+    for mutation, h in found:
+        if mutation.name in ALWAYS:
+            assert h.outcome == "killed", f"{mutation} changed nothing in {h.examples} cases"
+    for mutation, h in killed:
+        assert h.kind == name
+        assert h.quantity in mutation.quantities or not mutation.quantities
     if name in KINKED:
-        assert any(h.outcome == "killed" for h in found if h.mutation.name.startswith("kink"))
+        assert any(mutation.name.startswith("kink") for mutation, _ in killed)
 
 
 def test_sums_are_missed_where_there_are_sums() -> None:
-    cases = drawn(SUBJECT, Linear, DRAWS)
-    unsummed = [m for m in mutations(cases) if m.name == "unsummed"]
-    assert [h.outcome for h in hunts(Linear, unsummed, cases)] == ["killed"] * 3
+    grounds = Grounds(SUBJECT, DRAWS, 0, 0)
+    unsummed = [m for m in mutations(in_double(grounds, "Linear")) if m.name == "unsummed"]
+    assert [h.outcome for _, h in hunts(grounds, Linear, unsummed)] == ["killed"] * 3
 
 
 def test_every_wrong_wiring_is_killed() -> None:
-    cases = drawn(SUBJECT, Net, DRAWS)
-    for h in hunts(Net, wirings(), cases):
-        assert h.killer is not None, f"{h.mutation} changed nothing"
-        assert h.killer.kind == "Net", f"{h.mutation} is blamed on {h.killer.kind}"
+    for mutation, h in hunts(Grounds(SUBJECT, 0, DRAWS, 0), Net, wirings()):
+        assert h.outcome == "killed", f"{mutation} changed nothing"
+        assert h.kind == "Net", f"{mutation} is blamed on {h.kind}"
 
 
 def test_a_mutant_leaves_no_trace() -> None:
@@ -124,7 +128,7 @@ def test_sensitivity_is_what_the_judge_notices() -> None:
     smallest = sensitivity(SUBJECT, Tanh, cases=6)
     assert smallest["float64"] < 1e-12
     assert 1e-7 < smallest["float32"] < 1e-3
-    cases = drawn(SUBJECT, Tanh, 20)
+    cases = [case for case in drawn(SUBJECT, Tanh, 20) if case.dtype == "float64"]
     assert noticed(10 * smallest["float64"], cases) > 0.5
     assert noticed(smallest["float64"] / 100, cases) == 0
 
@@ -139,7 +143,7 @@ def test_a_sign_in_the_source_is_found_named_and_replayed(tmp_path: Path) -> Non
             shutil.copytree(ROOT / part, tmp_path / part, ignore=leave)
         else:
             shutil.copy(ROOT / part, tmp_path / part)
-    source = tmp_path / "manual" / "activation.py"
+    source = tmp_path / "manual" / "layers" / "activation_sigmoid.py"
     right, wrong = "np.subtract(1, dx, out=dx)", "np.subtract(dx, 1, out=dx)"
     text = source.read_text(encoding="utf-8")
     assert text.count(right) == 1, "Tanh's backward has been rewritten: change this test with it"

@@ -235,7 +235,9 @@ def test_without_jax_the_row_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     out = tmp_path / "new"
     options = ["--out", str(out), "--layers", "Tanh", "--seconds", "0.001"]
     assert main(options) == 0
-    assert sorted(p.name for p in out.iterdir()) == ["rivals-bugs.csv", "rivals.csv", "rivals.json"]
+    assert sorted(p.name for p in out.iterdir()) == ["rivals.csv", "rivals.json", "rows"]
+    with (out / output.ROWS).open(encoding="utf-8", newline="") as file:
+        assert {row["kind"] for row in csv.DictReader(file)} == {"Tanh"}
     with (out / "rivals.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["tool"]: row for row in csv.DictReader(file)}
     assert list(rows) == list(TOOLS)

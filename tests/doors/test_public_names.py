@@ -76,7 +76,7 @@ def test_a_case_judged_saved_and_replayed(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="judging needs it")
     from gradproof import judge_case, replay
     from gradproof.cases.draw import make_case
-    from gradproof.cases.file import save_case
+    from gradproof.cases.file import save
     from gradproof.subject.entries import real, spec
 
     root = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ def test_a_case_judged_saved_and_replayed(tmp_path: Path) -> None:
     judgement = judge_case(subject, make_case(tanh, "float64", ("normal",) * 3, "C", 1))
     assert judgement.verdict == "agree"
     assert judgement.culprit is None
-    save_case(tmp_path / "case.npz", judgement.case)
+    save(tmp_path / "case.npz", judgement.case)
     again, text = replay(tmp_path / "case.npz", root)
     assert [f.quantity for f in again.findings] == [f.quantity for f in judgement.findings]
     assert "agrees with PyTorch" in text

@@ -125,10 +125,10 @@ def test_a_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "witnesses").mkdir()
     (tmp_path / "witnesses/a.txt").write_text("the first one [b]in full[/b] " * 9)
     found = summarise([SHARD, EARLIER])
-    terminal.show_soak(found, 1000, tmp_path / "soak.jsonl")
+    terminal.show_soak(found, 1000, tmp_path / "soak.json")
     right = replace(found, false_alarms=0, disagreements=())
-    terminal.show_soak(right, 1001, tmp_path / "soak.jsonl")
-    text = shown(capsys).replace(f"record: {tmp_path}", "record: folder")
+    terminal.show_soak(right, 1001, tmp_path / "soak.json")
+    text = shown(capsys).replace(f"figures: {tmp_path}", "figures: folder")
     unchanged("terminal-soak", text)
 
 
@@ -165,9 +165,7 @@ def test_a_trial(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_trial_in_full() -> None:
     place = {"commit": "abc", "cpu": "a processor"}
     said = {"passed": False, "seed": 3, "profile": "default", "environment": place}
-    whole = study_report.markdown(ROWS, said)
-    text = whole + study_report._csv(ROWS)
-    unchanged("trial", text)
+    unchanged("trial", study_report.markdown(ROWS, said))
 
 
 def test_the_layers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,6 @@ MAY_IMPORT = {
 """What a package may import, beside the standard library; of gradproof/ the page says it."""
 
 LATE = {
-    "fcntl": "is not there on every system",
     "flint": "need not be installed",
     "gradproof.report.build": "takes seconds, and a subject that only makes a Section needs it not",
 }

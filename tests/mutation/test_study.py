@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from dataclasses import replace
@@ -17,6 +16,7 @@ from gradproof.cli import main
 from gradproof.mutation import study
 from gradproof.mutation.generate import automatic
 from gradproof.mutation.score import CAUSES, LEAST, Row, names, passed, tally
+from gradproof.mutation.study_report import MISNAMED, markdown, summary
 from tests.command import project
 from tests.planted import SUBJECT
 
@@ -46,6 +46,7 @@ def deadly():
 def harmless():
     return subject(SIGN, ONE)
 """
+KEPT = "reports/judge/rows/mutants-0.jsonl"
 ROW = Row(
     **dict.fromkeys(
         ("name", "kind", "function", "old", "new", "group", "origin", "quantities"), ""
@@ -77,9 +78,14 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def rows_of(folder: Path) -> list[dict[str, str]]:
-    with (folder / "reports/judge/mutants.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def outcomes(folder: Path, group: str) -> dict[str, str]:
+    """By name, as the journal has them."""
+    return {row.name: row.outcome for row in study.read(folder / KEPT) if row.group == group}
+
+
+def counts_of(folder: Path) -> dict[str, Any]:
+    about = json.loads((folder / "reports/judge/mutants.json").read_text(encoding="utf-8"))
+    return {group: about["counts"][group]["bugs"] for group in about["counts"]}
 
 
 def refuse(*_: Any) -> Any:
@@ -91,32 +97,33 @@ def test_a_trial_is_written_and_goes_on_where_it_was_left(
     small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["mutants", "--jobs", "1"]) == 0
-    rows = rows_of(small)
-    assert [r["outcome"] for r in rows if r["group"] == "catalogue"] == ["killed"]
-    assert [r["outcome"] for r in rows if r["group"] == "harmless"] == ["harmless"]
-    (sign,) = (r for r in rows if r["name"] == "sign")
-    assert (sign["layer_right"], sign["cause_named"], sign["cause_right"]) == (
-        "True",
-        "sign",
-        "True",
-    )
-    assert int(sign["shrunk_size"]) >= 1
-    automatic_rows = [r for r in rows if r["group"] == "automatic"]
-    assert len(automatic_rows) > 10
+    assert outcomes(small, "catalogue") == {"sign": "killed"}
+    assert outcomes(small, "harmless") == {"one": "harmless"}
+    (sign,) = (row for row in study.read(small / KEPT) if row.name == "sign")
+    assert (sign.layer_right, sign.cause_named, sign.cause_right) == (True, "sign", True)
+    assert sign.shrunk_size is not None and sign.shrunk_size >= 1
     about = json.loads((small / "reports/judge/mutants.json").read_text(encoding="utf-8"))
-    assert about["passed"] and about["complete"]
-    assert about["counts"]["automatic"]["bugs"] == len(automatic_rows)
+    assert about["passed"] and about["complete"] and about["failures"] == []
+    made = len(outcomes(small, "automatic"))
+    assert counts_of(small) == {"automatic": made, "catalogue": 1, "harmless": 1}
+    assert sum(t["bugs"] for t in about["automatic by origin"].values()) == made > 10
+    assert about["by cause"]["sign"]["cause"] == about["by cause"]["sign"]["layer"]
+    assert sorted(f.name for f in (small / "reports/judge").iterdir()) == [
+        "mutants.json",
+        "mutants.md",
+        "rows",
+    ]
     text = (small / "reports/judge/mutants.md").read_text(encoding="utf-8")
     assert "## Automatic bugs by the slip of the hand" in text
-    assert "a factor of 1" in text
+    assert "rows/mutants-0.jsonl" in text
     assert "passed" in capsys.readouterr().out
 
-    kept = small / "reports/judge/.mutants-0.jsonl"
+    kept = small / KEPT
     with kept.open("a", encoding="utf-8") as file:
         file.write('{"name": "half a li')
     monkeypatch.setattr(study, "parallel", refuse)
     assert main(["mutants", "--jobs", "1", "--only", "catalogue"]) == 0
-    assert {r["group"] for r in rows_of(small)} == {"catalogue", "harmless"}
+    assert set(counts_of(small)) == {"catalogue", "harmless"}
 
     lines = kept.read_text(encoding="utf-8").splitlines()
     kept.write_text("\n".join(line for line in lines if '"name": "sign"' not in line) + "\n")
@@ -130,9 +137,11 @@ def test_a_trial_is_written_and_goes_on_where_it_was_left(
 def test_what_is_not_killed_fails_the_trial(small: Path, which: str, outcome: str) -> None:
     (small / "pyproject.toml").write_text(f'[tool.gradproof]\nsubject = "small:{which}"\n')
     assert main(["mutants", "--jobs", "1", "--only", "catalogue"]) == 1
-    found = {r["name"]: r["outcome"] for r in rows_of(small) if r["group"] == "catalogue"}
+    found = outcomes(small, "catalogue")
     assert found.pop("sign") == "killed"
     assert set(found.values()) == {outcome}
+    about = json.loads((small / "reports/judge/mutants.json").read_text(encoding="utf-8"))
+    assert [f["outcome"] for f in about["failures"]] == [outcome]
 
 
 @pytest.mark.parametrize(
@@ -189,3 +198,11 @@ def test_the_goal() -> None:
     assert not passed([*killed, survived, survived])
     assert not passed([replace(equivalent, group="catalogue")])
     assert not passed([replace(ROW, group="harmless", outcome="false alarm")])
+
+
+def test_of_the_causes_named_wrongly_the_first_are_listed() -> None:
+    wrong = [replace(ROW, name=f"bug {i}", cause_right=False) for i in range(MISNAMED + 2)]
+    about = summary(wrong, 0) | {"environment": {"commit": "abc", "cpu": "a processor"}}
+    text = markdown(wrong, about)
+    assert f"`bug {MISNAMED - 1}`" in text and f"`bug {MISNAMED}`" not in text
+    assert text.endswith("\n\nAnd 2 more.\n")

@@ -26,9 +26,36 @@ MUTANTS = {
             "layer": [8, 8],
             "network": [6, 7],
             "cause": [0, 0],
-        }
+        },
+        "harmless": {
+            "bugs": 3,
+            "killed": 0,
+            "survived": 0,
+            "equivalent": 0,
+            "layer": [0, 0],
+            "network": [0, 0],
+            "cause": [0, 0],
+        },
+    },
+    "failures": [
+        {"name": "b", "group": "catalogue", "outcome": "survived", "reason": "nobody knows"},
+        {"name": "c", "group": "harmless", "outcome": "false alarm", "reason": "a factor of 1"},
+    ],
+}
+SOAK = {
+    "networks": 1200,
+    "distinct": 1100,
+    "vacuous": 30,
+    "arrays": 45000,
+    "false_alarms": 1,
+    "seeds": [3, 4],
+    "by_commit": {
+        "abc": {"networks": 1000, "arrays": 40000, "flagged": 1},
+        "def": {"networks": 200, "arrays": 5000, "flagged": 0},
     },
 }
+MOST_BYTES = 110_000
+"""Of all published figures: the rows that they are made of stay out of the repository."""
 
 
 def headings(folder: Path) -> list[str]:
@@ -41,6 +68,12 @@ def test_the_published_figures_make_a_section() -> None:
     assert "<script" not in made.html and "http" not in made.html
 
 
+def test_the_published_figures_are_few() -> None:
+    published = [f for f in FOLDER.iterdir() if f.suffix in (".csv", ".json", ".md", ".toml")]
+    assert {"mutants.json", "rivals.json", "soak.json"} <= {f.name for f in published}
+    assert sum(f.stat().st_size for f in published) <= MOST_BYTES
+
+
 def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
     assert headings(tmp_path) == []
     shutil.copy(FOLDER / "enclosures.json", tmp_path)
@@ -49,13 +82,20 @@ def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
 
 def test_planted_bugs_are_counted_and_survivors_named(tmp_path: Path) -> None:
     (tmp_path / "mutants.json").write_text(json.dumps(MUTANTS))
-    rows = [("a", "catalogue", "killed", ""), ("b", "catalogue", "survived", "nobody knows")]
-    frame = pd.DataFrame(rows, columns=["name", "group", "outcome", "reason"])
-    frame.to_csv(tmp_path / "mutants.csv", index=False)
     said = section(tmp_path).markdown
     assert "| catalogue | 10 | 8 of 9 | 100.0% of 8 | 85.7% of 7 | – |" in said
-    assert "Not found: `b`: nobody knows." in said
+    assert "| harmless | 3 | 1 flagged | – | – | – |" in said
+    assert "Not found: `b`: nobody knows; `c`: a factor of 1." in said
     assert "`make mutants`, seed 3, commit abc" in said
+
+
+def test_false_alarms_are_counted_by_commit(tmp_path: Path) -> None:
+    (tmp_path / "soak.json").write_text(json.dumps(SOAK))
+    said = section(tmp_path).markdown
+    assert "| commit abc | 1,000 | 40,000 | 1 |" in said
+    assert "| commit def | 200 | 5,000 | 0 |" in said
+    assert "| all | 1,200 | 45,000 | 1 |" in said
+    assert "seed 3, 4, 1,100 of them distinct and 30 vacuous" in said
 
 
 def test_unnoticed_mutants_of_the_judge_are_listed(tmp_path: Path) -> None:
