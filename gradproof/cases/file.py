@@ -63,6 +63,7 @@ def save(path: Path, case: Case | OptimizerCase | UpdateCase) -> None:
         return
     if isinstance(case, UpdateCase):
         about = {"update": encode(case.optimizer), "dtype": case.dtype, "seed": case.seed}
+        about["step"] = case.step
         arrays = {f"arg:{n}": a for n, a in case.arrays.items()}
         arrays |= {f"before:{n}": a for n, a in case.before.items()}
         _write(path, {"format": FORMAT, **about}, arrays)
@@ -169,7 +170,7 @@ def _update(
     """One step of an optimiser, from its description and arrays."""
     try:
         optimizer, dtype = decode(about["update"], types), np.dtype(about["dtype"]).name
-        blank = UpdateCase(optimizer, {}, {}, {}, dtype, int(about["seed"]))
+        blank = UpdateCase(optimizer, {}, {}, {}, dtype, int(about["seed"]), int(about["step"]))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} lacks {error}; write it again with gradproof verify") from error
     given, before = (

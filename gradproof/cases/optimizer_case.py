@@ -21,6 +21,7 @@ class UpdateCase:
     """One step of an optimiser from given parameters, gradients and state.
 
     arrays   the parameters, by name
+    step     its number, from 1
     """
 
     optimizer: Any
@@ -29,6 +30,7 @@ class UpdateCase:
     state: State
     dtype: str
     seed: int = 0
+    step: int = 1
     dy: tuple[()] = field(default=(), init=False)
     layout: str = field(default="C", init=False)
     hazards: tuple[str, ...] = field(default=(), init=False)
@@ -58,12 +60,16 @@ class UpdateCase:
         """What the step is given beside the parameters: p0.grad, … and p0.exp_avg, …"""
         return {f"{name}.grad": g for name, g in self.grads.items()} | flat({}, self.state)
 
+    def owner(self, name: str) -> str:
+        """The parameter that a name such as "h1.weight" or "h1.weight.step" belongs to."""
+        return name if name in self.arrays else name.rpartition(".")[0]
+
     def given(self, arrays: Mapping[str, Any], before: Mapping[str, Array]) -> UpdateCase:
         """The same step from other parameters, and from what `before` holds."""
         grads: Arrays = {}
         state: State = {}
         for name, a in before.items():
-            owner, _, key = name.partition(".")
+            owner, _, key = name.rpartition(".")
             if key == "grad":
                 grads[owner] = a
             else:

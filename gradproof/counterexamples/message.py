@@ -135,8 +135,8 @@ def _given(finding: Finding) -> dict[str, Array]:
     if isinstance(case, Case):
         given = {**case.arrays, **numbered("dy", case.dy)}
         return {n: a for n, a in given.items() if a is not None}
-    owner = finding.quantity.partition(".")[0]
-    return {n: a for n, a in {**case.arrays, **case.before}.items() if n.partition(".")[0] == owner}
+    owner = case.owner(finding.quantity)
+    return {n: a for n, a in {**case.arrays, **case.before}.items() if case.owner(n) == owner}
 
 
 def _written(array: Array) -> str:

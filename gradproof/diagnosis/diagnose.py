@@ -131,7 +131,7 @@ def diagnose(subject: Subject, finding: Finding, siblings: Sequence[Finding]) ->
     inner = _state_of(finding, siblings)
     if inner is not None:
         rest = [f for f in (finding, *siblings) if f is not inner]
-        key = inner.quantity.partition(".")[2]
+        key = inner.quantity.rpartition(".")[2]
         return f"in its state, {key}: {diagnose(subject, inner, rest)}"
     with np.errstate(all="ignore"):  # what is wrong may be infinite, or no number
         clue = evidence(subject, finding, siblings)

@@ -239,7 +239,7 @@ def _evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -
     assert c is not None
     arrays = {n: a for n, a in case.arrays.items() if a is not None}
     if isinstance(case, UpdateCase):  # all that belongs to the parameter
-        owner = finding.quantity.partition(".")[0]
+        owner = case.owner(finding.quantity)
         belong = {n.removeprefix(f"{owner}."): a for n, a in case.before.items()}
         arrays = {"param": arrays[owner]} | {n: a for n, a in belong.items() if "." not in n}
         arrays |= _after(owner, siblings)
@@ -268,7 +268,7 @@ def _evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -
 def _after(owner: str, siblings: Sequence[Finding]) -> dict[str, Array]:
     """The state of a parameter after the step."""
     found = [f for f in siblings if f.quantity.startswith(f"{owner}.") and f.comparison]
-    made = {f.quantity.partition(".")[2]: f.comparison.reference for f in found if f.comparison}
+    made = {f.quantity.rpartition(".")[2]: f.comparison.reference for f in found if f.comparison}
     return {f"new {key}": a for key, a in made.items() if key != "step"}
 
 

@@ -81,8 +81,8 @@ def _with_options(subject: Subject, finding: Finding, r: np.random.Generator) ->
     case = finding.case
     other = replace(case.target, **dict(_nearby(case.target, r)))
     if isinstance(case, UpdateCase):
-        return _judged(subject, finding, replace(case, optimizer=other), r, _moved)
-    return _judged(subject, finding, replace(case, layer=other), r, _moved)
+        return _judged(subject, replace(case, optimizer=other), r, _moved)
+    return _judged(subject, replace(case, layer=other), r, _moved)
 
 
 def _tried(judging: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
@@ -177,14 +177,13 @@ def _cases(
     for seed in range(TIMES):
         r = np.random.default_rng([finding.case.seed, seed])
         try:
-            yield _judged(subject, finding, finding.case, r, move, ahead)
+            yield _judged(subject, finding.case, r, move, ahead)
         except Exception:  # noqa: BLE001, S112  (whatever is said of what is out of a domain)
             continue
 
 
 def _judged(
     subject: Subject,
-    finding: Finding,
     case: Case | UpdateCase,
     r: np.random.Generator,
     move: Move,
@@ -207,7 +206,7 @@ def _judged(
         arrays, state = as_arrays(ReferenceStep(subject, here)())
         grads = {n: _turned(g, r) for n, g in here.grads.items()}
         here = replace(here, arrays=arrays, grads=grads, state=state)
-    return judge_update(subject, finding.layer, here, Clock())[0]
+    return judge_update(subject, here, Clock())[0]
 
 
 def _counts(name: str, a: Array) -> bool:

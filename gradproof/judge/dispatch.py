@@ -28,7 +28,7 @@ def judge(subject: Subject, case: AnyCase, clock: Clock | None = None) -> Judgem
     if isinstance(case, OptimizerCase):
         judgement = judge_optimizer(subject, case, clock)
     elif isinstance(case, UpdateCase):
-        found, floors, _ = judge_update(subject, "", case, clock)
+        found, floors, _ = judge_update(subject, case, clock)
         judgement = Judgement(case, found, floors)
     elif isinstance(case, NetworkCase):
         judgement = judge_network(subject, case, clock)

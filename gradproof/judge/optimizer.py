@@ -23,8 +23,8 @@ def judge_optimizer(subject: Subject, case: OptimizerCase, clock: Clock) -> Judg
     judgement = Judgement(case)
     for step in range(len(case.scales)):
         grads = case.grads(step)
-        update = UpdateCase(case.optimizer, params, grads, state, case.dtype, case.seed)
-        found, floors, after = judge_update(subject, f"step {step + 1}", update, clock)
+        update = UpdateCase(case.optimizer, params, grads, state, case.dtype, case.seed, step + 1)
+        found, floors, after = judge_update(subject, update, clock)
         judgement.findings += found
         judgement.floors += floors
         if any(f.verdict == "error" for f in found):
@@ -34,11 +34,11 @@ def judge_optimizer(subject: Subject, case: OptimizerCase, clock: Clock) -> Judg
 
 
 def judge_update(
-    subject: Subject, path: str, case: UpdateCase, clock: Clock
+    subject: Subject, case: UpdateCase, clock: Clock
 ) -> tuple[list[Finding], int, tuple[Arrays, State]]:
     """(findings, noise samples, the reference's parameters and state after it) of one step."""
     found: list[Finding] = []
-    floors = 0
+    path, floors = f"step {case.step}", 0
     with clock("reference"):
         twin = ReferenceStep(subject, case)
         after = as_arrays(twin())

@@ -80,7 +80,13 @@ class Locked:
         """Judge a step from the reference's parameters and state; `every` asks for all findings."""
         loss, grads = self._reference.gradients(params, batch)
         update = UpdateCase(
-            self._training.optimizer, params, grads, state, self._training.dtype.name, number
+            self._training.optimizer,
+            params,
+            grads,
+            state,
+            self._training.dtype.name,
+            number,
+            number,
         )
         after = as_arrays(ReferenceStep(self._subject, update)())
         done = LockedStep(Moved(float(loss), grads, *after))
@@ -147,7 +153,7 @@ class Locked:
         self, case: UpdateCase, done: LockedStep, every: bool, own: tuple[float, Arrays]
     ) -> None:
         layers, expected = self._training.layers, done.expected
-        path, found = f"step {case.seed}", []
+        path, found = f"step {case.step}", []
         params, grads, state = case.arrays, case.grads, case.state
         try:
             with np.errstate(all="ignore"):
@@ -160,7 +166,7 @@ class Locked:
         made = flat(new_params, new_state)
         pending = pair_up_steps(path, case, made, flat(expected.params, expected.state), found)
         # A rule updates each parameter by itself, so only those in doubt are disturbed.
-        doubted = {_owner(q, params) for q, c in pending.items() if not c.within()}
+        doubted = {case.owner(q) for q, c in pending.items() if not c.within()}
         if doubted:
             some = replace(
                 case,
@@ -204,11 +210,6 @@ def _settled(
 ) -> list[Finding]:
     chosen = {q: c for q, c in pending.items() if every or not c.within()}
     return [settled(layer, case, depth, q, c) for q, c in chosen.items()]
-
-
-def _owner(quantity: str, params: Mapping[str, Array]) -> str:
-    """The parameter that an entry of the optimiser's state, such as "h1.weight.step", is of."""
-    return quantity if quantity in params else quantity.rpartition(".")[0]
 
 
 def _floor(c: Comparison) -> Array:

@@ -329,7 +329,7 @@ def saved(path: Path, **changes: Any) -> Path:
     """A case file with some arrays or parts of its description replaced."""
     case = judged(case_of(Linear(), x=normal(2, 3), weight=normal(4, 3))).case
     file.save(path, case)
-    about, arrays = file.read(path)
+    about, arrays = file._read(path)
     arrays |= {name: value for name, value in changes.items() if ":" in name}
     about |= {name: value for name, value in changes.items() if ":" not in name}
     np.savez(path, allow_pickle=False, case=np.array(json.dumps(about)), **arrays)

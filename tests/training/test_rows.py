@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
+from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.oracle.optimizer import ReferenceStep, as_arrays
 from gradproof.training.record import SHOWN
 from gradproof.training.sides import WHOLE, Reference, Training, distances, manual_step, norms
@@ -40,7 +41,8 @@ def test_the_locked_rows(tmp_path: Path, rule: Any) -> None:
         batch = made.batches(step)
         loss, grads = reference.gradients(params, batch)
         mine = manual_step(made, params, state, batch)
-        twin = ReferenceStep(subject(), made.optimizer, params, grads, state)
+        update = UpdateCase(made.optimizer, params, grads, state, made.dtype.name)
+        twin = ReferenceStep(subject(), update)
         after, state = as_arrays(twin())
         rows = [r for r in run.rows if (r.mode, r.step) == ("locked", step)]
         assert [r.layer for r in rows] == list(made.layers)

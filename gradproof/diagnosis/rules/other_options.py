@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradproof.arrays import Array
+from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.diagnosis.evidence import Evidence
 
 Values: TypeAlias = Callable[[Any, Any, Evidence], Iterator[tuple[str, Any]]]
@@ -119,7 +120,9 @@ def _arguments(e: Evidence) -> Iterator[tuple[str, Made]]:
 
 def _state(e: Evidence) -> Iterator[tuple[str, Made]]:
     """Of an update: another count of the steps, or a state that is empty or changed about."""
-    owner = e.quantity.partition(".")[0]
+    if not isinstance(e.case, UpdateCase):
+        return
+    owner = e.case.owner(e.quantity)
     held = {n: a for n, a in e.before.items() if n.startswith(f"{owner}.")}
     for name, a in held.items():
         key = name.removeprefix(f"{owner}.")
