@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gradproof.cases.case import NetworkCase
+from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.judge.clock import Clock
 from gradproof.judge.verdict import Judgement
 from gradproof.storage.rows import Example
@@ -13,7 +14,8 @@ from gradproof.storage.rows import Example
 
 def example_row(run: str, name: str, source: str, judgement: Judgement, clock: Clock) -> Example:
     """The row on a judged case; the clock says where the time went."""
-    case, s = judgement.case, clock.seconds
+    case = judgement.case
+    assert not isinstance(case, UpdateCase), "a single update is not drawn"
     net = case.layer if isinstance(case, NetworkCase) else None
     steps = net.steps if net is not None else ()
     arrays = {n: a for n, a in case.arrays.items() if a is not None}
@@ -34,10 +36,7 @@ def example_row(run: str, name: str, source: str, judgement: Judgement, clock: C
         judgement.kink,
         judgement.verdict,
         judgement.floors,
-        s["draw"],
-        s["manual"],
-        s["reference"],
-        s["judge"],
+        *clock.seconds.values(),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -16,24 +16,12 @@ Arrays: TypeAlias = dict[str, Array]
 State: TypeAlias = dict[str, dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class UpdateCase:
-    """One step of an optimiser from given parameters, gradients and state.
-
-    arrays   the parameters, by name
-    step     its number, from 1
-    """
+class _OfOptimizer:
+    """What both cases have, under the names that a layer's case has."""
 
     optimizer: Any
-    arrays: Mapping[str, Array]
-    grads: Arrays
-    state: State
-    dtype: str
-    seed: int = 0
-    step: int = 1
-    dy: tuple[()] = field(default=(), init=False)
-    layout: str = field(default="C", init=False)
-    hazards: tuple[str, ...] = field(default=(), init=False)
+    layout = "C"
+    dy = ()
 
     @property
     def digest(self) -> str:
@@ -49,6 +37,23 @@ class UpdateCase:
     def kind(self) -> str:
         """The name of the optimiser's type."""
         return type(self.optimizer).__name__
+
+
+@dataclass(frozen=True)
+class UpdateCase(_OfOptimizer):
+    """One step of an optimiser from given parameters, gradients and state.
+
+    arrays   the parameters, by name
+    step     its number, from 1
+    """
+
+    optimizer: Any
+    arrays: Mapping[str, Array]
+    grads: Arrays
+    state: State
+    dtype: str
+    seed: int = 0
+    step: int = 1
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -86,7 +91,7 @@ def flat(params: Arrays, state: State) -> Arrays:
 
 
 @dataclass(frozen=True)
-class OptimizerCase:
+class OptimizerCase(_OfOptimizer):
     """An optimiser on tensors of several shapes, with the gradients of each step.
 
     shapes   of the parameters p0, p1, …
@@ -99,26 +104,6 @@ class OptimizerCase:
     sparse: bool
     dtype: str
     seed: int
-
-    @property
-    def digest(self) -> str:
-        """Two cases share it only if they are the same."""
-        return repr(self)
-
-    @property
-    def target(self) -> Any:
-        """What is judged."""
-        return self.optimizer
-
-    @property
-    def kind(self) -> str:
-        """The name of the optimiser's type."""
-        return type(self.optimizer).__name__
-
-    @property
-    def layout(self) -> str:
-        """Arrays lie in memory as NumPy makes them."""
-        return "C"
 
     @property
     def hazards(self) -> tuple[str, ...]:

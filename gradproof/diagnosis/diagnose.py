@@ -2,7 +2,6 @@
 
 Each rule looks at one class of mistake and returns a few words, or "". The first that fits is the
 answer, so the rules that explain every entry come before those that say where the wrong ones lie.
-A layer, a network and an optimiser's step have a list of rules each.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gradproof.cases.case import NetworkCase
+from gradproof.cases.case import Case, NetworkCase
 from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.diagnosis.evidence import Evidence, evidence
 from gradproof.diagnosis.rules import missing_term, where_wrong, whole_array
@@ -35,81 +34,43 @@ from gradproof.judge.verdict import Finding
 from gradproof.subject.subject import Subject
 
 Rule: TypeAlias = Callable[[Evidence], str]
+ALL = (Case, NetworkCase, UpdateCase)
+LAYER, NETWORK, UPDATE = ((sort,) for sort in ALL)
 
-LAYER: tuple[Rule, ...] = (
-    whole_array.not_finite,
-    special,
-    exchanged,
-    whole_array.dead,
-    whole_array.zero,
-    whole_array.same_multiple,
-    whole_array.multiple,
-    reordered,
-    whole_array.other_argument,
-    otherwise,
-    summed_otherwise,
-    cotangent,
-    where_wrong.values,
-    where_wrong.regions,
-    missing_factor,
-    where_wrong.explained,
-    missing_term.factor,
-    missing_term.term,
-    missing_array,
-    formula,
-    missing_saved,
-    missing_on_longer_axes,
-    whole_array.zero_here,
-    whole_array.nearly_right,
-    where_wrong.repeated,
-    overwritten,
-    where_wrong.indices,
-    whole_array.unknown,
-)
-NETWORK: tuple[Rule, ...] = (
-    whole_array.not_finite,
-    lost_uses,
-    whole_array.zero,
-    whole_array.same_multiple,
-    whole_array.multiple,
-    reordered,
-    whole_array.other_argument,
-    summed_otherwise,
-    where_wrong.values,
-    missing_factor,
-    where_wrong.explained,
-    missing_term.factor,
-    missing_term.term,
-    missing_array,
-    whole_array.zero_here,
-    whole_array.nearly_right,
-    where_wrong.repeated,
-    where_wrong.indices,
-    whole_array.unknown,
-)
-UPDATE: tuple[Rule, ...] = (
-    whole_array.not_finite,
-    exchanged,
-    whole_array.dead,
-    whole_array.zero,
-    whole_array.same_multiple,
-    whole_array.multiple,
-    reordered,
-    whole_array.other_argument,
-    otherwise,
-    where_wrong.values,
-    update,
-    missing_factor,
-    where_wrong.explained,
-    missing_term.factor,
-    missing_term.term,
-    missing_array,
-    whole_array.next_step,
-    whole_array.zero_here,
-    whole_array.nearly_right,
-    where_wrong.indices,
-    whole_array.unknown,
-)
+RULES: dict[Rule, tuple[type, ...]] = {
+    whole_array.not_finite: ALL,
+    lost_uses: NETWORK,
+    special: LAYER,
+    exchanged: LAYER + UPDATE,
+    whole_array.dead: LAYER + UPDATE,
+    whole_array.zero: ALL,
+    whole_array.same_multiple: ALL,
+    whole_array.multiple: ALL,
+    reordered: ALL,
+    whole_array.other_argument: ALL,
+    otherwise: LAYER + UPDATE,
+    summed_otherwise: LAYER + NETWORK,
+    cotangent: LAYER,
+    where_wrong.values: ALL,
+    where_wrong.regions: LAYER,
+    update: UPDATE,
+    missing_factor: ALL,
+    where_wrong.explained: ALL,
+    missing_term.factor: ALL,
+    missing_term.term: ALL,
+    missing_array: ALL,
+    formula: LAYER,
+    missing_saved: LAYER,
+    missing_on_longer_axes: LAYER,
+    whole_array.next_step: UPDATE,
+    whole_array.zero_here: ALL,
+    whole_array.nearly_right: ALL,
+    where_wrong.repeated: LAYER + NETWORK,
+    overwritten: LAYER,
+    where_wrong.indices: ALL,
+    whole_array.unknown: ALL,
+}
+"""Every rule, in the order in which they are asked, and the cases that it is for."""
 EXACT: tuple[Rule, ...] = (
     whole_array.multiple,
     reordered,
@@ -135,14 +96,8 @@ def diagnose(subject: Subject, finding: Finding, siblings: Sequence[Finding]) ->
         return f"in its state, {key}: {diagnose(subject, inner, rest)}"
     with np.errstate(all="ignore"):  # what is wrong may be infinite, or no number
         clue = evidence(subject, finding, siblings)
-        return next(filter(None, (_firm(rule, clue) for rule in rules_for(clue))))
-
-
-def rules_for(clue: Evidence) -> tuple[Rule, ...]:
-    """The rules for what is judged."""
-    if isinstance(clue.case, UpdateCase):
-        return UPDATE
-    return NETWORK if isinstance(clue.case, NetworkCase) else LAYER
+        rules = (rule for rule, sorts in RULES.items() if type(finding.case) in sorts)
+        return next(filter(None, (_firm(rule, clue) for rule in rules)))
 
 
 def _state_of(finding: Finding, siblings: Sequence[Finding]) -> Finding | None:

@@ -88,19 +88,10 @@ class Finding:
             self.case.dtype,
             "x".join(map(str, self.shape)) or "scalar",
             int(np.prod(self.shape)),
-            f.max_abs_diff,
-            f.max_ulp_diff,
-            f.worst_ratio,
-            ",".join(map(str, f.worst_index)),
-            f.manual,
-            f.reference,
-            f.bound,
-            f.n_over,
-            f.cosine,
-            f.norm_ratio,
-            self.verdict,
-            self.cause,
-            witness,
+            **vars(f) | {"worst_index": ",".join(map(str, f.worst_index))},
+            verdict=self.verdict,
+            cause=self.cause,
+            witness=witness,
         )
 
 
