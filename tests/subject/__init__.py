@@ -52,7 +52,7 @@ def _harmless() -> Sequence[tuple[Bug, str]]:
 
 
 def _survivors() -> Mapping[str, str]:
-    text = Path(__file__).with_name("survivors.toml").read_text(encoding="utf-8")
+    text = Path(__file__).parents[1].joinpath("survivors.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
