@@ -83,8 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     soak = commands.add_parser(
         "soak",
         help="judge very many networks and keep what is flagged",
-        description="Judge very many networks of correct layers: whatever is flagged is a false "
-        "alarm. The same command continues a soak that was interrupted.",
+        description="Judge very many networks and keep what is flagged: a false alarm, if the "
+        "layers are correct. The same command continues a soak that was interrupted.",
     )
     soak.add_argument(
         "--networks",
@@ -180,12 +180,13 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from gradproof import terminal
-    from gradproof.campaign import plan, run
     from gradproof.subject.load import load_subject, project_root
 
     root = project_root()
-    subject = load_subject(root)
+    subject = load_subject(root)  # before torch is imported: it says what is missing, and where
+    from gradproof import terminal
+    from gradproof.campaign import plan, run
+
     chosen = plan.Options(
         options.profile,
         options.examples,
@@ -267,10 +268,12 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from gradproof.counterexamples.replay import replay
     from gradproof.subject.load import load_subject, project_root
 
-    judgement, text = replay(load_subject(project_root()), options.case)
+    subject = load_subject(project_root())  # before torch is imported, as in `_verify`
+    from gradproof.counterexamples.replay import replay
+
+    judgement, text = replay(subject, options.case)
     print(text)
     return 1 if judgement.culprit else 0
 

@@ -1,8 +1,8 @@
 """The judge under pytest: the same checks as `gradproof verify`, one test per layer.
 
 The fixture `judged` draws cases, judges them and fails with the full explanation of the shrunk
-case. With ``--gradproof-rows`` its rows are written to that folder, from which `gradproof report` makes
-the report. A table of the layers is printed at the end.
+case. With ``--gradproof-rows`` its rows are written to that folder, from which `gradproof report`
+makes the report. A table of the layers is printed at the end.
 
 Slow modules are imported late: pytest loads this one at every start.
 """
@@ -35,9 +35,15 @@ _finished: list[tuple[str, dict[str, Any]]] = []
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the plugin's options."""
     group = parser.getgroup("gradproof")
-    group.addoption("--gradproof-rows", type=Path, help="folder for the rows of all comparisons (for gradproof report)")
+    group.addoption(
+        "--gradproof-rows",
+        type=Path,
+        help="folder for the rows of all comparisons (for gradproof report)",
+    )
     group.addoption("--gradproof-cases", type=int, default=25, help="cases to draw in each test")
-    group.addoption("--gradproof-seed", type=int, default=0, help="the same seed draws the same cases")
+    group.addoption(
+        "--gradproof-seed", type=int, default=0, help="the same seed draws the same cases"
+    )
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from gradproof.storage.rows import Example
 
 @dataclass
 class About:
-    """What is known of a drawn case besides the judgement."""
+    """What is recorded of a drawn case beside the judgement."""
 
     clock: Clock
     verdict: str
@@ -51,7 +51,7 @@ class About:
 
 
 def features(layer: Any) -> Iterator[str]:
-    """What makes a network more than a chain."""
+    """Yield what makes a network more than a chain: fan-out, tied, residual, …"""
     steps = getattr(layer, "steps", ())
     reads = [name for step in steps for name in step.args if name is not None]
     made = {name for step in steps for name in step.outs}

@@ -1,4 +1,4 @@
-"""One task of a run: draw a number of cases, judge each, write the rows, shrink what disagrees."""
+"""One task of a run: draw cases, judge each, write the rows, shrink what disagrees."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _done(subject: Subject, folder: Path, run: str, task: Task, shrink: bool) ->
 def examined(
     subject: Subject, folder: Path, done: Done, shrink: bool = True
 ) -> Iterator[tuple[Judgement, About, str]]:
-    """Each case of a task, counted in `done`, and its witness's path in the folder, or ""."""
+    """Yield each case of a task, counted in `done`, and its counterexample's path, or ""."""
     for judgement, about, smallest in _with_smallest(judged(subject, done.task, shrink)):
         witness = ""
         if smallest is not None:
@@ -75,7 +75,7 @@ def examined(
 def _with_smallest(
     items: Iterable[tuple[Judgement, About | None]],
 ) -> Iterator[tuple[Judgement, About, Judgement | None]]:
-    """Each drawn case, and with it the shrunk form that follows it in `items`."""
+    """Yield each drawn case together with the shrunk form that follows it in `items`."""
     held: tuple[Judgement, About] | None = None
     for judgement, about in items:
         if held is not None:

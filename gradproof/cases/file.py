@@ -37,7 +37,7 @@ def encode(value: Any) -> Any:
 def decode(value: Any, types: Mapping[str, type]) -> Any:
     """The inverse of `encode`; lists become tuples.
 
-    Raises    InputError for an unknown type or options that it refuses
+    Raises    InputError for an unknown type, or for options that the type refuses
     """
     if isinstance(value, list):
         return tuple(decode(v, types) for v in value)
@@ -91,7 +91,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
         raise InputError(f"there is no case file {path}") from error
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{path} is not a whole case file ({_short(error)}); have gradproof verify write it "
+            f"{path} is not a complete case file ({_short(error)}); let gradproof verify write it "
             "again"
         ) from error
     if version != FORMAT:
@@ -107,11 +107,10 @@ def load_case(
     """Read a case and check that it is whole.
 
     types     the subject's layer types, and the other dataclasses in them, by name
-    refused   why the reference cannot take a case, or "": if it can, the layer should be able to
+    refused   why the reference cannot take a case; "" if it can, and then the layer should too
 
-    Raises    InputError as `read` does, and for arrays of a wrong shape or dtype, or with NaN that
-              was not there when the case was written (a drawn case has none, but a value inside a
-              network may overflow)
+    Raises    InputError as `read` does, and for arrays of a wrong shape or dtype, or with a NaN
+              that was not there when the case was written (only overflow in a network makes one)
     """
     about, content = read(path)
     try:
@@ -152,7 +151,7 @@ def _check(path: Path, name: str, array: Array, dtype: str, about: Mapping[str, 
 
 
 def _check_fit(path: Path, case: Case) -> None:
-    """Arrays that the layer cannot take are bad input, not a wrong gradient."""
+    """Raise InputError if the layer cannot take the arrays: that is no wrong gradient."""
     try:
         with np.errstate(all="ignore"):
             y, _ = case.layer.forward(*case.arrays.values())

@@ -54,12 +54,12 @@ class StepCase:
 
 
 def save_steps(path: Path, case: StepCase) -> None:
-    """Write the case, whole or not at all; its arrays are drawn again from its seed."""
+    """Write the case, whole or not at all; its arrays are redrawn from its seed."""
     file.write(path, {"format": file.FORMAT, "steps": file.encode(case)}, {})
 
 
 def load_steps(path: Path, types: Mapping[str, type]) -> StepCase | None:
-    """Read a case of an optimiser; None where the file holds another case.
+    """Read a case of an optimiser; None if the file holds another kind of case.
 
     Raises    InputError as `file.read` and `file.decode` do
     """
@@ -86,7 +86,7 @@ def step_cases(draw: Draw, optimizers: st.SearchStrategy[Any]) -> StepCase:
 
 
 def apart(before: Mapping[str, Array]) -> tuple[Arrays, State]:
-    """The gradients and the state that a finding's `before` holds together."""
+    """Split a finding's `before` into gradients and state."""
     grads: Arrays = {}
     state: State = {}
     for name, a in before.items():

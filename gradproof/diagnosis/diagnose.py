@@ -1,7 +1,7 @@
-"""Naming the likely cause of a disagreement from what is left between the two sides.
+"""Naming the likely cause of a disagreement from the residual between the two sides.
 
-Each rule looks at one class of mistake and returns a few words, or "". The first that fits is the
-answer, so the rules that explain every entry come before those that say where the wrong ones lie.
+Each rule looks for one class of mistake and returns a few words, or "". The first rule that fits
+gives the answer, so rules that explain every entry come before rules that say where it is wrong.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ def diagnose(subject: Subject, finding: Finding, siblings: Sequence[Finding]) ->
         rest = [f for f in (finding, *siblings) if f is not inner]
         key = inner.quantity.partition(".")[2]
         return f"in its state, {key}: {diagnose(subject, inner, rest)}"
-    with np.errstate(all="ignore"):  # what is wrong may be infinite, or no number
+    with np.errstate(all="ignore"):  # a wrong gradient may be infinite or NaN
         clue = evidence(subject, finding, siblings)
         return next(filter(None, (_firm(rule, clue) for rule in RULES)))
 
 
 def _state_of(finding: Finding, siblings: Sequence[Finding]) -> Finding | None:
-    """Of a parameter that an optimiser updates wrongly, an entry of its state that is wrong too."""
+    """An entry of an optimiser's state that is wrong like the parameter it belongs to."""
     start = f"{finding.quantity}."
     wrong = (f for f in siblings if f.quantity.startswith(start) and f.failed and f.comparison)
     return next(wrong, None) if finding.before else None
 
 
 def _firm(rule: Rule, clue: Evidence) -> str:
-    """What the rule says, if it says the same on other numbers: one alone may fit by chance."""
+    """What the rule says, if it says the same on fresh inputs: one case may fit by chance."""
     said = rule(clue)
     if said and rule in EXACT and any(rule(other) != said for other in clue.others):
         return ""
@@ -75,12 +75,12 @@ def _not_finite(e: Evidence) -> str:
 
 
 def _dead(e: Evidence) -> str:
-    """Nothing should get through; what does tells more than that it should not."""
+    """The right gradient is zero: explain what the wrong one holds instead."""
     return "" if e.reference.any() else otherwise(e) or cotangent(e) or where_wrong.regions(e)
 
 
 def _zero(e: Evidence) -> str:
-    """One side is zero, wherever they differ."""
+    """One side is zero wherever the two differ."""
     said = _zero_here(e)
     elsewhere = (*e.elsewhere, *e.larger) if said else ()
     return said if all(_zero_here(c) == said or not c.reference.any() for c in elsewhere) else ""
@@ -97,7 +97,7 @@ def _zero_here(e: Evidence) -> str:
 
 
 def _multiple(e: Evidence) -> str:
-    """A constant factor, and what in the case has that value."""
+    """A constant factor, and which option or length has its value."""
     return _or_exchanged(e, factor_between(e, e.manual, e.reference, e.bound))
 
 
@@ -121,7 +121,7 @@ def _other_argument(e: Evidence) -> str:
 
 
 def _next_step(e: Evidence) -> str:
-    """What an optimiser without a state shows only in its next step."""
+    """A mistake that an optimiser without state shows only in its next step."""
     if e.later is None or any(not n.endswith(".grad") for n in e.finding.before):
         return ""
     rules = (otherwise, update, missing_term.factor, missing_term.term)
@@ -129,13 +129,13 @@ def _next_step(e: Evidence) -> str:
 
 
 def _small(e: Evidence) -> str:
-    """Nearly right everywhere that it is wrong."""
+    """Every wrong entry is nearly right."""
     with np.errstate(all="ignore"):
         relative = (e.error / np.abs(e.reference))[e.over]
     greatest = float(relative.max(initial=0.0))
     if not greatest < 1e-3:
         return ""
-    return f"off by {greatest:.1g} of the value: eps in another place, or precision lost"
+    return f"off by {greatest:.1g} of the value: eps at the wrong place, or precision lost"
 
 
 def _unknown(e: Evidence) -> str:
@@ -155,7 +155,7 @@ EXACT: tuple[Rule, ...] = (
     missing_array,
     missing_saved,
 )
-"""They explain every entry, and so have to do it again."""
+"""Rules that explain every entry; they have to do so on fresh inputs too."""
 RULES: tuple[Rule, ...] = (
     _not_finite,
     lost_uses,

@@ -22,7 +22,7 @@ from gradproof.subject.subject import Subject
 
 
 def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
-    """Compare a layer with its twin, entry by entry, and look after its conduct."""
+    """Compare a layer with its twin, entry by entry, and check its conduct."""
     function = partial(subject.twin, case.layer)
     with clock("reference"):
         oracle = Oracle(function, list(case.arrays.values()), case.smooth)

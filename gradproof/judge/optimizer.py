@@ -1,4 +1,4 @@
-"""Judging an optimiser: each step from the reference's own parameters and state, entry by entry."""
+"""Judging an optimiser: each step starts from the reference's own parameters and state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gradproof.subject.subject import Subject
 
 
 def judge_steps(subject: Subject, case: StepCase, clock: Clock) -> Judgement:
-    """Compare parameters and state after each step; both sides start it from the reference's."""
+    """Compare parameters and state after each step; both sides start it where the reference is."""
     params = case.params()
     state: State = {}
     judgement = Judgement(_as_case(case, params), drawn=case)
@@ -53,7 +53,7 @@ def judge_step(
     try:
         with clock("manual"), np.errstate(all="ignore"):
             made = flat(*case.layer.step(params, grads, state))
-    except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
+    except Exception as error:  # noqa: BLE001  (the exception is the finding)
         text = f"step raised {type(error).__name__}: {error}"
         return [fault(path, case, "isolated", "p0", text)], floors, after
     with clock("judge"):
@@ -80,7 +80,7 @@ def _as_case(case: StepCase, params: Arrays) -> Case:
 
 
 def sharing(made: Arrays, received: Arrays) -> Iterator[tuple[str, str]]:
-    """Pairs of a returned array and another one, returned or received, in the same memory."""
+    """Yield (returned array, the array that it shares memory with)."""
     pairs = [*combinations(reversed(made.items()), 2), *product(made.items(), received.items())]
     for (name, a), (other, b) in pairs:
         if np.shares_memory(a, b):
@@ -90,7 +90,7 @@ def sharing(made: Arrays, received: Arrays) -> Iterator[tuple[str, str]]:
 def pair_up(
     path: str, case: Case, made: Arrays, expected: Arrays, found: list[Finding]
 ) -> dict[str, Comparison]:
-    """A comparison for each parameter and state entry; what cannot be compared goes to `found`."""
+    """A comparison for each parameter and state entry; faults of the form go to `found`."""
     pending = {}
     for name in sorted(made.keys() ^ expected.keys()):
         text = "manual keeps it, torch does not" if name in made else "torch keeps it, manual not"

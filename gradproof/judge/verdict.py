@@ -24,7 +24,7 @@ class Finding:
 
     layer      path in the network, such as "h3"; "" for a case of one layer or the whole network
     case       of the layer on its own, from which the finding can be reproduced
-    before     of an optimiser's step: the gradients and the state that it was given
+    before     for an optimiser's step: the gradients and the state that it was given
     """
 
     layer: str
@@ -39,7 +39,7 @@ class Finding:
 
     @cached_property
     def figures(self) -> Figures:
-        """Of the comparison; made when they are asked for, for a verdict needs none of them."""
+        """Of the comparison; computed late, since a verdict needs none of them."""
         return _NOTHING if self.comparison is None else figures(self.comparison)
 
     @property
@@ -52,12 +52,12 @@ class Finding:
 
     @property
     def across(self) -> bool:
-        """It agrees, but for a kink that a rounding has crossed."""
+        """Whether it agrees, except that rounding crossed a kink."""
         return self.verdict == "agree" and bool(self.cause)
 
     @property
     def measured(self) -> bool:
-        """Its ratio means something."""
+        """Whether its ratio means something."""
         return not self.across and self.verdict not in ("vacuous", "convention")
 
     def row(self, run: str, example: str, network: str, witness: str = "") -> Agreement:
@@ -93,8 +93,8 @@ class Finding:
 class Judgement:
     """All findings on one case.
 
-    floors   how many noise samples were needed;  kink: an input lay at a kink or tie
-    drawn    of an optimiser: the `steps.StepCase` that was judged
+    floors   noise samples taken;  kink: an input lay at a kink or tie
+    drawn    for an optimiser: the StepCase that was judged
     """
 
     case: Case
@@ -116,7 +116,7 @@ class Judgement:
     def culprit(self) -> Finding | None:
         """The first fault: isolated findings come first, in backward order.
 
-        A layer's other choice at a kink comes after its errors, but before what follows from it.
+        Another choice at a kink comes after errors, but before what follows from it.
         """
         failed = [f for f in self.findings if f.failed]
         alone = [f for f in failed if f.depth == "isolated"]
@@ -125,7 +125,7 @@ class Judgement:
 
 
 def settled(layer: str, case: Case, depth: str, quantity: str, comparison: Comparison) -> Finding:
-    """The finding for a comparison of which all samples were taken."""
+    """The finding for a comparison whose samples were all taken."""
     verdict, cause = "disagree", ""
     if comparison.within():
         cause = vacuous(comparison)
@@ -137,7 +137,7 @@ def settled(layer: str, case: Case, depth: str, quantity: str, comparison: Compa
 def fault(
     layer: str, case: Case, depth: str, quantity: str, cause: str, verdict: str = "error"
 ) -> Finding:
-    """A finding without numbers: what was returned cannot be compared."""
+    """A finding without numbers: the returned array cannot be compared."""
     array: Any = case.arrays.get(quantity)
     return Finding(
         layer, case, depth, quantity, () if array is None else array.shape, verdict, cause
@@ -155,7 +155,7 @@ def verdict_of(subject: Subject, judgement: Judgement) -> str:
 
 
 def undeclared(subject: Subject, judgement: Judgement) -> Finding | None:
-    """The first fault of a case that disagrees or errs, or None."""
+    """The first fault of a case that disagrees or errs; None if it does not."""
     culprit = judgement.culprit
     if culprit is None or SEVERITY[verdict_of(subject, judgement)] < SEVERITY["disagree"]:
         return None
@@ -163,7 +163,7 @@ def undeclared(subject: Subject, judgement: Judgement) -> Finding | None:
 
 
 def flagged(subject: Subject, judgement: Judgement) -> bool:
-    """Whether it says that something is wrong; a kink that is declared is not."""
+    """Whether something is wrong; a declared convention at a kink is not."""
     return SEVERITY[verdict_of(subject, judgement)] >= SEVERITY["disagree"]
 
 

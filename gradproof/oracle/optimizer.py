@@ -20,13 +20,13 @@ States: TypeAlias = dict[str, dict[str, Any]]
 
 
 def step_of(subject: Subject, case: Case, before: Mapping[str, Array]) -> Arrays:
-    """What the reference makes of a step with the case's optimiser and parameters."""
+    """The result of the reference's step with the case's optimiser and parameters."""
     params = {name: a for name, a in case.arrays.items() if a is not None}
     return flat(*as_arrays(ReferenceStep(subject, case.layer, params, *apart(before))()))
 
 
 class ReferenceStep:
-    """One step of the optimiser's twin from given arrays, to be run as often as it is needed."""
+    """One step of the optimiser's twin from given arrays; it can be run several times."""
 
     def __init__(
         self, subject: Subject, optimizer: Any, params: Arrays, grads: Arrays, state: State
@@ -79,7 +79,7 @@ def flat(params: Arrays, state: State) -> Arrays:
 
 
 def noise_samples(twin: ReferenceStep) -> Iterator[dict[str, Any]]:
-    """(disturbed, undisturbed) of each entry of a step run with its arithmetic disturbed."""
+    """Yield (disturbed, undisturbed) of each array of a step with all arithmetic disturbed."""
     mode = Disturbance(seed=2)
     with mode:
         exact = twin()

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """What was appended; a line that a killed run left half written is passed by."""
+    """Yield what was appended; a line that a killed run left incomplete is skipped."""
     if not path.exists():
         return
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -23,7 +23,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def append(path: Path, about: dict[str, Any]) -> None:
-    """One line at once, on the disk before it returns: other processes write there as well."""
+    """Append one line; it is on the disk before this returns. Several processes may append."""
     line = json.dumps(about, ensure_ascii=False) + "\n"
     with path.open("ab", buffering=0) as file:
         file.write(line.encode())

@@ -42,10 +42,10 @@ BAD = ("disagree", "error", "convention")
 class LockedStep:
     """One step judged.
 
-    expected  what the reference did;  moved: what manual did from the same place
-    distance  ‖θ_manual − θ_reference‖ by layer after the step;  floor: the same of its rounding
+    expected  the reference's step;  moved: manual's step from the same place
+    distance  ‖θ_manual − θ_reference‖ by layer after the step;  floor: what rounding explains of it
     verdicts  by layer;  arrays: how many were compared
-    findings  of what was compared; only those that disagree, unless all were asked for
+    findings  those that disagree, or all if all were asked for
     """
 
     expected: Moved
@@ -57,7 +57,7 @@ class LockedStep:
     arrays: int = 0
 
     def note(self, quantity: str, verdict: str) -> None:
-        """A verdict on an array is one on its layer and on the whole network."""
+        """Record a verdict on an array for its layer and for the whole network."""
         for layer in {layer_of(quantity), WHOLE} & self.verdicts.keys():
             if SEVERITY[verdict] > SEVERITY[self.verdicts[layer]]:
                 self.verdicts[layer] = verdict
@@ -67,7 +67,7 @@ class Locked:
     """Judges each step's gradients as a network's, and its update as an optimiser's.
 
     The update is judged on the reference's own gradients, so that a wrong gradient and a wrong
-    rule are told apart. `witnesses` are the files of the first fault of either.
+    rule are told apart. `witnesses` are the counterexamples of the first fault of either.
     """
 
     def __init__(self, subject: Subject, training: Training, folder: Path) -> None:
@@ -99,13 +99,13 @@ class Locked:
         done: LockedStep,
         every: bool,
     ) -> tuple[float, Arrays] | None:
-        """Manual's loss and gradients, judged; None where it has none."""
+        """Manual's loss and gradients, judged; None if it returned none."""
         net, dtype = self._training.net, self._training.dtype
         arrays = self._training.arrays(params, batch)
         dy = (frozen(np.ones((), dtype)),)
         kinds = net.argument_kinds(len(arrays))
         whole = Case(net, arrays, kinds, dtype.name, seed=number, dy=dy)
-        # The data are no parameters: their gradients are not what training uses.
+        # Training does not use the gradients of the data, so only parameters are judged.
         trained = {name: "param" if name in params else "buffer" for name in arrays}
         case = Case(net, arrays, trained, dtype.name, seed=number, dy=dy)
         found: list[Finding] = []
@@ -134,7 +134,7 @@ class Locked:
     ) -> Iterator[dict[str, Any]]:
         """The noise of the network's loss and gradients.
 
-        First with the parameters one ulp away, which takes one call and mostly suffices; then
+        First with the parameters one ulp away, which takes one call and usually suffices; then
         with all arithmetic disturbed, as for any network.
         """
         for seed in range(CHEAP):
@@ -186,7 +186,7 @@ class Locked:
         done.floor = norms(layers, {n: _floor(pending[n]) for n in params if n in pending})
 
     def _conclude(self, done: LockedStep, found: list[Finding], closer: Any) -> None:
-        """Note the findings; the first fault of a network or rule is looked at more closely."""
+        """Record the findings; the first fault of a network or rule is examined further."""
         wrong = [f for f in found if f.verdict in BAD]
         if wrong:
             kind = wrong[0].kind
@@ -199,7 +199,7 @@ class Locked:
     def _look_closer(
         self, kind: str, judgement: Judgement, wrong: list[Finding]
     ) -> tuple[list[Finding], list[Finding]]:
-        """The whole judgement, which may excuse a kink between two forwards; else a witness."""
+        """Judge the whole network, which may explain a kink; else write a counterexample."""
         if verdict_of(self._subject, judgement) not in BAD:
             return judgement.findings, []
         self._blamed.add(kind)
@@ -215,7 +215,7 @@ def _settled(
 
 
 def _owner(quantity: str, params: Mapping[str, Array]) -> str:
-    """The parameter that an entry of the optimiser's state, such as "h1.weight.step", is of."""
+    """The parameter that an entry of the state, such as "h1.weight.step", belongs to."""
     return quantity if quantity in params else quantity.rpartition(".")[0]
 
 

@@ -103,7 +103,7 @@ LINEAR = {"type": "Linear"}
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "another version": ({"format": FORMAT + 1}, "is of format 2; this gradproof reads 1"),
-    "no version": ({"format": None}, "is not a whole case file"),
+    "no version": ({"format": None}, "is not a complete case file"),
     "unknown layer": ({"layer": {"type": "Lineal"}}, "'Lineal' is no layer of this subject"),
     "no type": ({"layer": {"in": 3}}, "None is no layer of this subject"),
     "unknown option": ({"layer": LINEAR | {"bias": 1}}, "Linear cannot be made: "),
@@ -179,7 +179,7 @@ def test_a_flipped_bit_is_refused_or_harmless(tmp_path: Path) -> None:
 def test_text_is_no_case(tmp_path: Path) -> None:
     path = tmp_path / "case.npz"
     path.write_text("not an archive")
-    with pytest.raises(InputError, match="is not a whole case file"):
+    with pytest.raises(InputError, match="is not a complete case file"):
         load_case(path, SUBJECT.types)
 
 

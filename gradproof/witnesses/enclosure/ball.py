@@ -16,13 +16,13 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 Arb: TypeAlias = Any
-"""`flint.arb`, which is imported only where a tape is made."""
+"""`flint.arb`, which is imported late."""
 Parents: TypeAlias = tuple[tuple[int, Arb], ...]
 _CONSTANT = -1
 
 
 class Undecided(ArithmeticError):
-    """The enclosures of two numbers overlap, so that nobody can say which is the greater."""
+    """The enclosures of two numbers overlap, so it is not known which is larger."""
 
 
 class Tape:
@@ -46,7 +46,7 @@ class Tape:
         self._known: dict[Any, int] = {}
 
     def leaf(self, value: float) -> Ball:
-        """A number that is differentiated for."""
+        """A number that derivatives are taken with respect to."""
         number = float(value)
         if self._direction is not None:
             self._slopes.append(self.arb(self._direction[len(self._parents)]))
@@ -60,7 +60,7 @@ class Tape:
         return Ball(self, arb, _CONSTANT, self._number(arb))
 
     def computed(self, value: Arb, key: int, *parents: tuple[Ball, Arb]) -> Ball:
-        """A number made of others; `parents` are those with the derivative for each."""
+        """A number computed from others; `parents` are these, each with its derivative."""
         if value.is_exact():
             key = self._number(value)
         noted = tuple((ball.at, slope) for ball, slope in parents if ball.at != _CONSTANT)
