@@ -159,7 +159,7 @@ def show_trial(rows: Sequence[Row], out: Path) -> None:
     console.print(table)
     for row in rows:
         if row.outcome in ("survived", "timeout", "false alarm"):
-            text = f"{row.outcome}: {row.name}: {row.reason or 'no reason is known'}"
+            text = f"{row.outcome}: {row.name}: {row.reason or 'not known why'}"
             console.print(text, markup=False, highlight=False, soft_wrap=True)
     style, said = ("green", "passed") if passed(rows) else ("bold red", "failed")
     console.print(f"[{style}]{said}[/]; every bug: {out}/mutants.md", highlight=False)
