@@ -56,7 +56,7 @@ def _check_layer(kind: type) -> None:
         if not callable(getattr(kind, name, None)):
             raise InputError(
                 f"the layer {kind.__name__} has no {name}; what a layer needs is in "
-                "gradproof.subject.layer.LayerLike"
+                "gradproof.Layer"
             )
 
 

@@ -220,7 +220,7 @@ class Half:
     ("kind", "said"),
     [
         (Plain, "the layer Plain is no dataclass, so a case of it cannot be saved; put @dataclass"),
-        (Half, "the layer Half has no backward; what a layer needs is in gradproof.subject.layer."),
+        (Half, "the layer Half has no backward; what a layer needs is in gradproof.Layer"),
     ],
 )
 def test_a_layer_that_is_none(
