@@ -207,11 +207,11 @@ def test_a_counterexample_is_written_and_replayed(
     assert f"gradproof replay {path}" in again
 
 
-def test_why_a_file_is_not_whole_is_told_in_one_line(tmp_path: Path) -> None:
+def test_why_a_file_is_not_complete_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty.npz").write_bytes(b"")
-    with pytest.raises(InputError, match=r"whole case file \(EOFError: No data left in file\)"):
+    with pytest.raises(InputError, match=r"complete case file \(EOFError: No data left in file\)"):
         load_case(tmp_path / "empty.npz", SUBJECT.types)
     np.savez(tmp_path / "other.npz", x=np.zeros(2))
-    with pytest.raises(InputError, match=r"whole case file \(KeyError: 'case'\)"):
+    with pytest.raises(InputError, match=r"complete case file \(KeyError: 'case'\)"):
         load_case(tmp_path / "other.npz", SUBJECT.types)
     assert file._short(ValueError("a\n b" + 300 * "c")) == "ValueError: a b" + 185 * "c"
