@@ -55,8 +55,7 @@ def _check_layer(kind: type) -> None:
     for name in ("forward", "backward", "argument_kinds"):
         if not callable(getattr(kind, name, None)):
             raise InputError(
-                f"the layer {kind.__name__} has no {name}; what a layer needs is in "
-                "gradproof.Layer"
+                f"the layer {kind.__name__} has no {name}; what a layer needs is in gradproof.Layer"
             )
 
 

@@ -1,16 +1,14 @@
-"""Training apart: manual on its own, beside how far the reference drifts from itself.
+"""Free training: manual on its own, compared with how far the reference diverges from itself.
 
-Rounding alone drives two runs apart, by as much as the training amplifies it. So a divergence is
-out of line if it is over C times the greatest that the reference has shown against itself so far,
-started one ulp away: C is the bound's own constant, and nothing is typed.
+Rounding alone drives two runs apart, as far as the training amplifies it. So a divergence is too
+large if it is over C times the largest that the reference, started one ulp away, has shown against
+itself so far. C is the bound's own constant.
 
-One more thing may drive apart two runs that are both right: where rounding takes one of them
-across a kink, or turns a sign on which the rule decides, they part at once, and no run that
-started one ulp away at the beginning need have met the same kink. Then the reference is asked what
-it makes of the very place that manual had reached: it takes the step from manual's last parameters,
-one ulp away, and with its own arithmetic disturbed. If it lands as far off as manual did, rounding
-did it, and these runs are the null from there on. If it does not, manual's own step did it, and
-that is a disagreement.
+Two right runs may also part at once: rounding takes one of them across a kink, or flips a sign on
+which the rule decides, and a run that started one ulp away need not meet the same kink. Then the
+reference takes the step from manual's last parameters, one ulp away, and with its own arithmetic
+disturbed. If it diverges as far as manual did, rounding is the reason, and these runs are the null
+from there on. If it does not, manual's own step is the reason: a disagreement.
 """
 
 from __future__ import annotations

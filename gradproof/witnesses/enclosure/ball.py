@@ -1,8 +1,8 @@
-"""Numbers that know where they lie, and how they were computed.
+"""Real numbers enclosed in intervals, with a tape of how they were computed.
 
-A `Ball` is a real number enclosed in an interval of FLINT's `arb`, in a box of its own (NumPy would
-unpack some of FLINT's types as sequences). It goes into NumPy object arrays, so a layer's own
-forward runs on it; every operation notes its derivative on a `Tape`, which is then read backwards.
+A `Ball` wraps an interval of FLINT's `arb` (NumPy would unpack some of FLINT's types as sequences).
+Balls go into NumPy object arrays, so a layer's own forward runs on them. Every operation records
+its derivative on a `Tape`, which is then read backwards.
 
 Source    Johansson, Arb: efficient arbitrary-precision midpoint-radius interval arithmetic (2017);
           reverse accumulation: Griewank & Walther, Evaluating Derivatives (2008), §3.2
