@@ -1,4 +1,4 @@
-"""The table of layers and optimisers, in Markdown: found by walking manual/, never kept by hand."""
+"""The table of layers and optimisers in Markdown, made from the modules of manual/."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def layer_table() -> str:
 def _public(base: type[T]) -> list[type[T]]:
     return [
         value
-        for module in pkgutil.iter_modules(manual.__path__, "manual.")
+        for module in pkgutil.walk_packages(manual.__path__, "manual.")
         for name, value in vars(importlib.import_module(module.name)).items()
         if inspect.isclass(value)
         and issubclass(value, base)
@@ -50,7 +50,7 @@ def _public(base: type[T]) -> list[type[T]]:
 
 
 def _formula(kind: type) -> str:
-    """The docstring's first paragraph; a bar would end the table's cell."""
+    """The docstring's first paragraph, with Markdown's marks escaped."""
     first = inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0]
     line = " ".join(first.removeprefix("y = ").split())
     return line.translate({ord(mark): f"\\{mark}" for mark in "|*_<"})

@@ -1,4 +1,4 @@
-"""What a user sees of twenty planted bugs: `python -m docs.transcripts` writes transcripts.md."""
+"""The messages on twenty planted bugs: `python -m docs.transcripts` writes transcripts.md."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ net-overwrites
 adam-correction-without-power
 rmsprop-eps-under-the-root
 """.split()
-"""One bug or more of every family."""
+"""At least one bug of every family."""
 
 PAGE = Path(__file__).with_name("transcripts.md")
 SUBJECT = subject()
@@ -49,7 +49,7 @@ HEAD = """\
 <!-- Written by `python -m docs.transcripts`: change it there. -->
 
 Each of these bugs was planted, cases were drawn and judged as `make verify` does, and the first
-disagreement was made smaller. What stands below it is what was printed, word by word.
+disagreement was shrunk. Below each bug is the message, word by word.
 """
 
 
@@ -72,24 +72,24 @@ def section(bug: Bug) -> str:
 
 
 def change(bug: Bug) -> str:
-    """The lines that the bug takes out and puts in."""
+    """The lines that the bug removes and adds."""
     before, after = source_of(find(bug.function)), bug.source()
     lines = unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
     return "".join(f"{line}\n" for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
 def message(bug: Bug) -> str:
-    """What is printed of the smallest case that the judge finds."""
+    """The message on the smallest case that the judge finds."""
     with bug.planted(), TemporaryDirectory() as folder, chdir(folder):
         case = smallest(bug)
         steps = getattr(case.case.layer, "steps", ())
         shrunk_from = f"{len(steps)} layers" if len(steps) > 1 else ""
-        path = write.write(SUBJECT, case, Path("witnesses"), shrunk_from)
+        path = write.write(SUBJECT, case, Path("counterexamples"), shrunk_from)
         return path.with_suffix(".txt").read_text(encoding="utf-8")
 
 
 def smallest(bug: Bug) -> Judgement:
-    """The first disagreement among as many cases as the default profile draws, made smaller."""
+    """The first disagreement among the cases of the default profile, shrunk."""
     source = "optimizer"
     if bug.kind in SUBJECT.layers:
         source = "network" if SUBJECT.layers[bug.kind] is SUBJECT.net else "layer"

@@ -1,4 +1,4 @@
-"""The array type, and what is done with arrays everywhere."""
+"""The array type, and helpers for arrays that every room uses."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ T = TypeVar("T")
 
 
 def numbered(name: str, arrays: Sequence[T]) -> dict[str, T]:
-    """By name what there is one of for each output: y, y1, y2, … or dy, dy1, dy2, …"""
+    """One array per output, by name: y, y1, y2, … or dy, dy1, dy2, …"""
     return {f"{name}{i or ''}": a for i, a in enumerate(arrays)}
 
 
 def in_double(a: Array | None) -> Any:
-    """A copy of the array in float64; one of integers as it is."""
+    """A copy of the array in float64; an array of integers unchanged."""
     return a if a is None or a.dtype.kind != "f" else np.array(a, dtype=np.float64)
 
 

@@ -1,6 +1,6 @@
-"""The command line: gradproof verify | soak | mutants | list | replay | report.
+"""Is this hand-written backward pass right? The judge that answers, as a command.
 
-Exit status: 0 agree, 1 disagree, 2 could not run (with one clear line saying why).
+Exit status: 0 agree, 1 disagree, 2 could not run (one line says why).
 """
 
 from __future__ import annotations
@@ -13,12 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from gradproof import __version__
 from gradproof.errors import InputError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if not hasattr(parsed, "command"):
+        parser.print_help(sys.stderr)
+        return 2
     try:
         status: int = parsed.command(parsed)
     except InputError as error:
@@ -40,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage."""
+    """A parser whose error is one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"gradproof: {message}; see {self.prog} --help\n")
@@ -48,57 +53,114 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="gradproof", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="command")
+    parser.add_argument("--version", action="version", version=f"gradproof {__version__}")
+    commands = parser.add_subparsers(metavar="command")
+    seed = "the same seed draws the same cases (default: %(default)s)"
+    jobs = "worker processes (0 = one per core)"
+    folder = "folder of the results (default: %(default)s)"
 
-    verify = commands.add_parser("verify", help="draw networks, run both sides, judge, report")
-    verify.add_argument("--profile", default="default", help="quick, default, deep, example")
-    verify.add_argument("--examples", type=_count, help="networks to draw")
-    verify.add_argument("--seed", type=_natural, default=0, help="the same seed draws the same")
-    verify.add_argument("--layers", default="", help="judge these alone: Linear,ReLU")
-    verify.add_argument("--jobs", type=_natural, default=0, help="processes; 0 for one a core")
-    verify.add_argument("--out", type=Path, default=Path("reports/latest"), help="report folder")
+    verify = commands.add_parser(
+        "verify",
+        help="draw cases, run both sides, judge, report",
+        description="Draw networks, layers and optimisers, run the hand-written side and PyTorch, "
+        "compare every array, and write the report.",
+    )
+    verify.add_argument(
+        "--profile", default="default", help="how many cases: quick, default, deep or example"
+    )
+    verify.add_argument("--examples", type=_count, help="networks to draw (default: the profile's)")
+    verify.add_argument("--seed", type=_natural, default=0, help=seed)
+    verify.add_argument("--layers", default="", help="only these layers (comma-separated)")
+    verify.add_argument("--jobs", type=_natural, default=0, help=jobs)
+    verify.add_argument(
+        "--out",
+        type=Path,
+        default=Path("reports/latest"),
+        help="folder of the report (default: %(default)s)",
+    )
     verify.set_defaults(command=_verify)
 
-    soak = commands.add_parser("soak", help="judge very many networks; keep what is flagged")
-    soak.add_argument("--networks", type=_count, default=200_000, help="networks to draw")
-    soak.add_argument("--seed", type=_natural, default=0, help="the same seed goes on")
-    soak.add_argument("--jobs", type=_natural, default=0, help="processes; 0 for one a core")
-    soak.add_argument("--minutes", type=_minutes, default=math.inf, help="begin no more after it")
-    soak.add_argument("--out", type=Path, default=Path("reports/judge"), help="record's folder")
+    soak = commands.add_parser(
+        "soak",
+        help="judge very many networks and keep what is flagged",
+        description="Judge very many networks and keep what is flagged: a false alarm, if the "
+        "layers are correct. The same command continues a soak that was interrupted.",
+    )
+    soak.add_argument(
+        "--networks",
+        type=_count,
+        default=200_000,
+        help="networks to judge in all (default: %(default)s)",
+    )
+    soak.add_argument("--seed", type=_natural, default=0, help=seed)
+    soak.add_argument("--jobs", type=_natural, default=0, help=jobs)
+    soak.add_argument(
+        "--minutes",
+        type=_minutes,
+        default=math.inf,
+        help="start no new shard after this many minutes",
+    )
+    soak.add_argument("--out", type=Path, default=Path("reports/judge"), help=folder)
     soak.set_defaults(command=_soak)
 
-    mutants = commands.add_parser("mutants", help="plant bugs and see whether the judge finds them")
-    mutants.add_argument("--layers", default="", help="the bugs of these alone: Linear,ReLU")
-    mutants.add_argument("--jobs", type=_natural, default=0, help="processes; 0 for one a core")
-    mutants.add_argument("--seed", type=_natural, default=0, help="the same seed draws the same")
-    mutants.add_argument("--out", type=Path, default=Path("reports/judge"), help="where to write")
-    sorts = ("catalogue", "automatic")
-    mutants.add_argument("--only", choices=sorts, default="", help="hunt bugs of this sort alone")
+    mutants = commands.add_parser(
+        "mutants",
+        help="plant bugs and count those that the judge finds",
+        description="Plant bugs in the backward passes, one at a time, and count those that the "
+        "judge finds. The same command continues a run that was interrupted.",
+    )
+    mutants.add_argument("--layers", default="", help="only bugs of these layers (comma-separated)")
+    mutants.add_argument("--jobs", type=_natural, default=0, help=jobs)
+    mutants.add_argument("--seed", type=_natural, default=0, help=seed)
+    mutants.add_argument("--out", type=Path, default=Path("reports/judge"), help=folder)
+    mutants.add_argument(
+        "--only",
+        choices=("catalogue", "automatic"),
+        default="",
+        help="only the bugs of the catalogue, or only those made automatically",
+    )
     mutants.set_defaults(command=_mutants)
 
-    listing = commands.add_parser("list", help="the layers that the subject has")
+    listing = commands.add_parser(
+        "list",
+        help="list the layers of the subject",
+        description="List the layers of the subject that pyproject.toml names.",
+    )
     listing.set_defaults(command=_list)
 
-    replay = commands.add_parser("replay", help="judge one saved case again")
-    replay.add_argument("case", type=Path, help="a witness file (.npz)")
+    replay = commands.add_parser(
+        "replay",
+        help="judge a saved counterexample again",
+        description="Judge a saved counterexample again and print the message.",
+    )
+    replay.add_argument("case", type=Path, help="file of the counterexample (.npz)")
     replay.set_defaults(command=_replay)
 
-    report = commands.add_parser("report", help="make the report of a run, finished or not")
+    report = commands.add_parser(
+        "report",
+        help="make the report of a run, finished or not",
+        description="Make the report of a run from its rows, whether the run finished or not.",
+    )
     report.add_argument("run", type=Path, help="folder of the run, such as reports/runs/…")
-    report.add_argument("--out", type=Path, default=Path("reports/latest"), help="report folder")
+    report.add_argument(
+        "--out",
+        type=Path,
+        default=Path("reports/latest"),
+        help="folder of the report (default: %(default)s)",
+    )
     report.set_defaults(command=_report)
     return parser
 
 
 def _natural(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} given; a whole number from 0 is expected")
+        raise argparse.ArgumentTypeError(f"{text!r} given; expected a whole number, 0 or more")
     return int(text)
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} given; a whole number from 1 is expected")
+        raise argparse.ArgumentTypeError(f"{text!r} given; expected a whole number, 1 or more")
     return int(text)
 
 
@@ -108,22 +170,23 @@ def _minutes(text: str) -> float:
     except ValueError:
         minutes = math.nan
     if not minutes > 0:
-        raise argparse.ArgumentTypeError(f"{text!r} given; a number above 0 is expected")
+        raise argparse.ArgumentTypeError(f"{text!r} given; expected a number above 0")
     return minutes
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """Names between commas, each once."""
+    """Comma-separated names, each once."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text else ()
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from gradproof import terminal
-    from gradproof.campaign import plan, run
     from gradproof.subject.load import load_subject, project_root
 
     root = project_root()
-    subject = load_subject(root)
+    subject = load_subject(root)  # before torch is imported: it says what is missing, and where
+    from gradproof import terminal
+    from gradproof.campaign import plan, run
+
     chosen = plan.Options(
         options.profile,
         options.examples,
@@ -187,7 +250,7 @@ def _mutants(options: argparse.Namespace) -> int:
     try:
         rows = study.run(root, load_subject(root), chosen, terminal.hunting)
     except KeyboardInterrupt:
-        print("gradproof: interrupted; the same command goes on from there", file=sys.stderr)
+        print("gradproof: interrupted; the same command continues", file=sys.stderr)
         return 2
     whole = not layers and not options.only
     study_report.write(root, root / options.out, rows, options.seed, whole)
@@ -204,12 +267,14 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from gradproof.counterexamples.replay import replay
     from gradproof.subject.load import load_subject, project_root
 
-    judgement, text = replay(load_subject(project_root()), options.case)
+    subject = load_subject(project_root())  # before torch is imported, as in `_verify`
+    from gradproof.counterexamples.replay import replay
+
+    judgement, text = replay(subject, options.case)
     print(text)
-    return 1 if judgement.culprit else 0
+    return 1 if judgement.flagged else 0
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
-"""Errors that a person mends: their message is shown alone, without a stack trace."""
+"""Errors that the user can correct: only their message is shown, without a stack trace."""
 
 from __future__ import annotations
 
 
 class InputError(Exception):
-    """One clear sentence: what was given, what was expected, how to mend it."""
+    """One clear sentence: what was given, what was expected, what to do."""

@@ -1,10 +1,10 @@
-"""The judge under pytest: the same properties as `gradproof verify`, a test a layer.
+"""The judge under pytest: the same checks as `gradproof verify`, one test per layer.
 
 The fixture `judged` draws cases, judges them and fails with the full explanation of the shrunk
-case. Rows go to part files under ``--gradproof-rows`` when that is given (a folder from which
-`gradproof report` makes the report); a table of the layers is printed at the end.
+case. With ``--gradproof-rows`` its rows are written to that folder, from which `gradproof report`
+makes the report. A table of the layers is printed at the end.
 
-Nothing heavy is imported here: pytest loads this module at every start.
+Slow modules are imported late: pytest loads this one at every start.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 
 @dataclass
 class Line:
-    """What is known of one layer: cases, arrays, worst share of the bound, and failures."""
+    """What is known of one layer; `worst` is the largest error in units of its bound."""
 
     cases: int = 0
     arrays: int = 0
@@ -29,15 +29,21 @@ class Line:
 
 
 _finished: list[tuple[str, dict[str, Any]]] = []
-"""(layer, its line's values) of every judged test, from this process or from xdist's workers."""
+"""(layer, fields of its Line) of every judged test, in this process or in xdist's workers."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the plugin's options."""
     group = parser.getgroup("gradproof")
-    group.addoption("--gradproof-rows", type=Path, help="folder for the rows of all comparisons")
-    group.addoption("--gradproof-cases", type=int, default=25, help="cases drawn in each test")
-    group.addoption("--gradproof-seed", type=int, default=0, help="the same seed draws the same")
+    group.addoption(
+        "--gradproof-rows",
+        type=Path,
+        help="folder for the rows of all comparisons (for gradproof report)",
+    )
+    group.addoption("--gradproof-cases", type=int, default=25, help="cases to draw in each test")
+    group.addoption(
+        "--gradproof-seed", type=int, default=0, help="the same seed draws the same cases"
+    )
 
 
 @pytest.fixture
@@ -72,7 +78,7 @@ def judged(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Keep what a finished test says of its layer."""
+    """Keep the result of a finished test."""
     if report.when == "call":
         for name, value in report.user_properties:
             if name == "gradproof":
@@ -80,7 +86,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One line a layer."""
+    """Print one line per layer."""
     if not _finished:
         return
     lines: dict[str, Line] = {}

@@ -1,4 +1,4 @@
-"""What the terminal shows: progress while a run or a soak goes on, then what came of it."""
+"""What the terminal shows: progress while a command runs, then the results."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def progress(tasks: int) -> Iterator[Callable[[Done], None]]:
 
 @contextmanager
 def hunting(bugs: int) -> Iterator[Callable[[int], None]]:
-    """A bar of planted bugs; yields what advances it by so many."""
+    """A bar of planted bugs; yields what advances it."""
     with _bar() as bar:
         line = bar.add_task("bugs hunted", total=bugs)
         yield lambda count: bar.advance(line, count)
@@ -89,7 +89,7 @@ def show(folder: Path, about: dict[str, Any], layers: Sequence[LayerRow], out: P
     counts = ", ".join(f"{n} {what}" for what, n in about["counts"].items())
     style = _STYLES[about["verdict"]]
     verdict = f"[{style}]{about['verdict']}[/]: {counts}"
-    if about.get("interrupted"):  # the counts are of whole tasks
+    if about.get("interrupted"):  # only finished tasks are counted
         verdict = f"{about['verdict']} so far"
     console.print(verdict, highlight=False)
     if about["too vacuous"]:
@@ -121,7 +121,7 @@ def soak_progress(networks: int, done: int, flagged: int) -> Iterator[Callable[[
 
 
 def show_soak(found: Summary, asked: int, figures: Path) -> None:
-    """What a soak has found so far, of the networks asked for."""
+    """What a soak has found so far."""
     finished = found.networks >= asked
     console = Console(width=None if Console().is_terminal else 110)
     for fault in found.disagreements:
@@ -142,12 +142,12 @@ def show_soak(found: Summary, asked: int, figures: Path) -> None:
         soft_wrap=True,
     )
     if not finished:
-        console.print("not finished: the same command goes on", highlight=False)
+        console.print("not finished: the same command continues", highlight=False)
     console.print(f"figures: {figures}", highlight=False)
 
 
 def show_trial(rows: Sequence[Row], out: Path) -> None:
-    """What the judge made of the planted bugs, and the names of those that survive."""
+    """The table of planted bugs by outcome, and the bugs that survive."""
     from gradproof.mutation.study_report import HEAD, cells, groups
 
     console = Console(width=None if Console().is_terminal else 110)

@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"mutation: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("mutation: interrupted; the same command goes on where it was", file=sys.stderr)
+        print("mutation: interrupted; the same command continues where it was", file=sys.stderr)
         return 2
     output.show(left, about)
     print(f"figures: {options.out}/mutation.csv, mutation.json")

@@ -41,7 +41,7 @@ def example_row(run: str, name: str, source: str, judgement: Judgement, clock: C
 
 
 def features(net: Any, kinds: Mapping[str, str]) -> Iterator[str]:
-    """What makes a network more than a chain; kinds: of its inputs."""
+    """Yield what makes a network more than a chain: fan-out, tied, residual, …"""
     steps = net.steps
     reads = [name for step in steps for name in step.args if name is not None]
     made = {name for step in steps for name in step.outs}

@@ -1,4 +1,4 @@
-"""What a run sets out to do: its profile, its options and its tasks."""
+"""What a run does: its profile, its options and its tasks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Profile:
     """How much a run does.
 
     networks     to draw;  cases: of each layer and optimiser;  steps: of training
-    sensitivity  cases of each layer and dtype in which ever smaller errors are planted
+    sensitivity  cases of each layer and dtype in which smaller and smaller errors are planted
     """
 
     networks: int
@@ -55,13 +55,13 @@ class Options:
 
 
 def plan(subject: Subject, options: Options) -> list[Task]:
-    """The tasks of a run, the longest first.
+    """The tasks of a run, the slowest first.
 
     Raises    InputError for an unknown profile or layer
     """
     if options.profile not in PROFILES:
         raise InputError(
-            f"unknown PROFILE {options.profile!r}; choose one of {', '.join(PROFILES)}"
+            f"unknown profile {options.profile!r}; choose one of {', '.join(PROFILES)}"
         )
     profile = PROFILES[options.profile]
     known = known_kinds(subject, options.layers)
@@ -87,14 +87,12 @@ def plan(subject: Subject, options: Options) -> list[Task]:
 def known_kinds(subject: Subject, asked: Sequence[str]) -> list[str]:
     """The names of all layers and optimisers.
 
-    Raises    InputError when one that is asked for is not among them
+    Raises    InputError when a name in `asked` is unknown
     """
     known = [kind.__name__ for kind in (*subject.rules, *subject.optimizers)]
     unknown = [name for name in asked if name not in known]
     if unknown:
         near = difflib.get_close_matches(unknown[0], known, 1)
         meant = f"did you mean {near[0]}? " if near else ""
-        raise InputError(
-            f"unknown layer {unknown[0]!r} in LAYERS; {meant}there are {', '.join(known)}"
-        )
+        raise InputError(f"unknown layer {unknown[0]!r}; {meant}the layers are {', '.join(known)}")
     return known

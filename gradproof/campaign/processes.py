@@ -32,10 +32,10 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 def in_processes(
     work: Callable[[Task], Done], tasks: Iterable[Task], jobs: int, folder: Path, kept: str
 ) -> Iterator[Done]:
-    """`parallel`, with one clear sentence for what goes wrong.
+    """`parallel`, with every failure turned into one clear sentence.
 
-    folder   where the traceback of a crash is written, as crash.txt
-    kept     what remains of the tasks that are done when a worker dies
+    folder   in which the traceback of a crash is written, as crash.txt
+    kept     a sentence on what is kept of the finished tasks
 
     Raises   InputError when a worker dies or a task cannot be done
     """
@@ -53,7 +53,7 @@ def in_processes(
         said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise InputError(
             f"a case could not be drawn or judged: {said}; the traceback is in "
-            f"{crash}: mend the strategy, the twin or the layer that it names"
+            f"{crash}: correct the strategy, the twin or the layer that it names"
         ) from error
     finally:
         if crash.is_file() and not crash.stat().st_size:
@@ -61,7 +61,7 @@ def in_processes(
 
 
 def _died_of(crash: Path) -> str:
-    """What ended a worker; one that was killed had no time to write it down."""
+    """What ended a worker; a killed one leaves no traceback."""
     text = crash.read_text(encoding="utf-8") if crash.is_file() else ""
     if not text:
         return "was killed (out of memory?)"
@@ -75,12 +75,12 @@ def parallel(
     jobs: int,
     crash: Path | None = None,
 ) -> Iterator[_Made]:
-    """Every task's outcome as it comes. Workers are spawned: torch does not survive a fork.
+    """Yield each task's result as it ends. Workers are spawned: torch does not survive a fork.
 
-    work     done in a worker, so a function that can be sent there
-    tasks    asked for as workers become free; those that were handed over are finished
-    jobs     processes; 0 for one a core
-    crash    file in which a worker whose compiled code crashes leaves its traceback
+    work     a function that can be pickled; it runs in a worker
+    tasks    taken one by one as workers become free; a task that was taken is finished
+    jobs     worker processes (0 = one per core)
+    crash    file for the traceback of a crash in compiled code
 
     Raises   BrokenProcessPool when a worker dies, and whatever `work` raises
     """
@@ -88,11 +88,11 @@ def parallel(
         os.environ.setdefault(name, "1")
     jobs = jobs or os.cpu_count() or 1
     queue = iter(tasks)
-    first = list(islice(queue, 2 * jobs))  # a worker that is done has the next one at hand
+    first = list(islice(queue, 2 * jobs))  # so that no worker waits for its next task
     context = multiprocessing.get_context("spawn")
     count = min(jobs, len(first)) or 1
     pool = ProcessPoolExecutor(count, context, initializer=begin_worker, initargs=(crash,))
-    # Workers inherit that Ctrl-C is ignored: this process hears it too, and ends them below.
+    # Workers ignore Ctrl-C: this process receives it too, and ends them below.
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
     waiting: list[Future[_Made]] = [pool.submit(work, task) for task in first]
     signal.signal(signal.SIGINT, heard)
@@ -105,7 +105,7 @@ def parallel(
             for future in ready:
                 yield future.result()
     finally:
-        # Left to the end of the program, a pool whose work is done may be woken as it closes.
+        # Closed at the end of the program, an idle pool may be woken while it closes.
         pool.shutdown(wait=not waiting, cancel_futures=True)
         if waiting:
             for worker in multiprocessing.active_children():
@@ -113,7 +113,7 @@ def parallel(
 
 
 def begin_worker(crash: Path | None) -> None:
-    """Have this worker process end when the one that started it does, killed or not.
+    """End this worker when the process that started it ends, even if that was killed.
 
     crash    file for the traceback of a crash in compiled code
     """

@@ -1,4 +1,4 @@
-"""A run: plan its tasks, do them in parallel, keep what is finished, make the report."""
+"""A run: plan the tasks, do them in parallel, keep what is finished."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ Progress: TypeAlias = Callable[[int], AbstractContextManager[Callable[[Done], No
 def run(
     root: Path, subject: Subject, options: Options, progress: Progress
 ) -> tuple[Path, dict[str, Any]]:
-    """Do a whole run; returns its folder and what stands in its run.json.
+    """Do a whole run; returns its folder and the contents of its run.json.
 
-    progress    progress(number of tasks) is a context in which each finished task is announced
+    progress    progress(number of tasks): a context that yields a function to call with each result
 
-    Raises    InputError when it cannot begin
+    Raises    InputError when the run cannot start
     """
     if subject.unfinished:
         raise InputError(subject.unfinished)

@@ -1,4 +1,4 @@
-"""The search: draw cases, judge each, and make the first of each disagreement smaller."""
+"""The search: draw cases, judge each, and shrink the first case of each disagreement."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from gradproof.judge.verdict import Judgement
 from gradproof.subject.subject import Subject
 
 Judge: TypeAlias = Callable[[Subject, Any, Clock], Judgement]
-FLEETING = "judged again, the same numbers agree: something is left to chance, or was never set"
+FLEETING = "not reproducible: hidden randomness or uninitialised memory"
 MOST_FAULTS = 5
-"""Different disagreements that one task shrinks; further ones are recorded as they were drawn."""
+"""The most disagreements that one task shrinks; others are recorded as they were drawn."""
 
 
 class Disagreement(AssertionError):
-    """Raised for Hypothesis, which then looks for a smaller case of the same disagreement."""
+    """Raised so that Hypothesis looks for a smaller case of the same disagreement."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ def judged(
 class _Batch:
     """Draws a few cases at a time, up to the first disagreement that is not known yet.
 
-    Hypothesis would spend longer runs on variations of earlier examples; short ones draw afresh.
+    In longer runs Hypothesis mostly varies earlier examples; short runs draw new ones.
     """
 
     SIZE = 10
@@ -80,7 +80,7 @@ class _Batch:
     def draw(self, seed: int, known: set[tuple[str, str]] | None, shrink: bool) -> None:
         """Sets `finished`, `target` (kind and quantity of a new disagreement) and `smallest`.
 
-        known    disagreements to pass by; None passes by all
+        known    disagreements that are not shrunk again; None: none is shrunk
         """
         self.finished: list[Drawn] = []
         self.target: tuple[str, str] | None = None
@@ -137,7 +137,7 @@ class _Batch:
             raise Disagreement(f"{key[0]}: {key[1]}")
 
     def _fleeting(self) -> bool:
-        """Whether a disagreement was found that was gone the next time; that becomes its cause."""
+        """Whether a disagreement was gone when judged again; that is then its cause."""
         culprit = self.smallest.culprit if self.smallest is not None else None
         if culprit is not None:
             culprit.cause = FLEETING
@@ -156,7 +156,7 @@ def _strategy(subject: Subject, task: Task) -> Any:
 def right_cases(subject: Subject, kind: type, count: int, seed: int = 0) -> list[AnyCase]:
     """`count` cases of a layer, network type or optimiser, as a run with this seed draws them.
 
-    Those on which it is wrong already are left out.
+    Cases that disagree are left out.
     """
     found = judged(subject, task_of(subject, kind, count, seed), shrink=False)
     return [drawn.judgement.case for drawn in found if not drawn.judgement.flagged]

@@ -1,4 +1,4 @@
-"""How small an error the judge still sees in a layer: one wrong entry of one gradient."""
+"""The smallest error that the judge still sees in a layer: in one entry of one gradient."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from gradproof.subject.subject import Subject
 FIRST, LAST = 3, 17
 """Relative errors from 1e-3 down; below 1e-17 no double changes."""
 DRAWS = 8
-"""Cases drawn for each one wanted: half have the other dtype, and in some nothing could fail."""
+"""Cases drawn per case wanted: half have the other dtype, and some are vacuous."""
 
 
 def sensitivity(subject: Subject, kind: type, cases: int, seed: int = 0) -> dict[str, float]:
     """The smallest relative error, as a power of ten, that half of the cases show; by dtype.
 
-    The error is in a random entry, not zero, of a random gradient. A dtype for which no case says
-    anything, or in which even 1e-3 escapes, is left out.
+    The error is planted in a random nonzero entry of a random gradient. A dtype without a usable
+    case, or in which even 1e-3 is missed, is left out.
     """
     caught: dict[str, list[list[bool]]] = {"float64": [], "float32": []}
     for i, finding in enumerate(_plantable(subject, kind, cases, seed)):
@@ -44,7 +44,7 @@ def sensitivity(subject: Subject, kind: type, cases: int, seed: int = 0) -> dict
 
 
 def _plantable(subject: Subject, kind: type, cases: int, seed: int) -> Iterator[Finding]:
-    """Drawn cases, each with one of its gradients that agree and could have failed."""
+    """Yield drawn cases, each with a gradient that agrees and is not vacuous."""
     task = Task("layer", kind.__name__, DRAWS * cases, seed)
     for i, drawn in enumerate(judged(subject, task, shrink=False)):
         finding = plantable(drawn.judgement, np.random.default_rng([seed, i]))
@@ -53,7 +53,7 @@ def _plantable(subject: Subject, kind: type, cases: int, seed: int) -> Iterator[
 
 
 def plantable(judgement: Judgement, generator: np.random.Generator) -> Finding | None:
-    """One of a case's gradients that agree and could have failed; None if it has none."""
+    """One of the gradients that agree and are not vacuous; None if there is none."""
     able = [f for f in judgement.findings if not f.is_output and _could_fail(f)]
     if not able or judgement.verdict != "agree":
         return None
@@ -76,7 +76,7 @@ def _could_fail(f: Finding) -> bool:
 
 
 def _caught(subject: Subject, finding: Finding, generator: np.random.Generator) -> list[bool]:
-    """Whether each error, from the largest down, lies over its bound.
+    """Whether each error, from the largest to the smallest, is over its bound.
 
     The bound is measured once, against the largest error; a smaller one would not have taken
     more samples of the noise.

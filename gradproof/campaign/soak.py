@@ -163,7 +163,7 @@ def soak(root: Path, subject: Subject, options: Options, progress: Progress) -> 
         left = [task for key, task in tasks.items() if key not in done]
         by_task = {task: key for key, task in tasks.items()}
         work = partial(_work, root, folder)
-        kept = "the finished shards are recorded; the same command goes on"
+        kept = "the finished shards are recorded; the same command continues"
         begun = takewhile(lambda _: monotonic() < until, left)
         flagged = sum(s.flagged for s in done.values())
         networks = sum(s.networks for s in done.values())

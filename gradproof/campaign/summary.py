@@ -1,4 +1,4 @@
-"""What came of a run, in counts."""
+"""The verdict and the counts of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from gradproof.campaign.task import Done
 
 MOST_VACUOUS = 0.05
-"""The share of networks that may show nothing before the run as a whole shows too little."""
+"""The run fails if a larger share of its networks is vacuous."""
 
 
 def summarise(done: list[Done]) -> dict[str, Any]:
@@ -53,10 +53,10 @@ def too_vacuous(vacuous: int, networks: int) -> bool:
 
 
 def pace(done: list[Done], processes: int) -> dict[str, Any]:
-    """How fast networks were judged, by the clock; nothing where there were none.
+    """How fast networks were judged; {} if there were none.
 
-    The time is that from the beginning of the first task of networks to the end of the last one,
-    whatever else the processes did in between.
+    The time runs from the start of the first network task to the end of the last one, whatever
+    else the processes did in between.
     """
     tasks = [d for d in done if d.task.source == "network"]
     if not tasks:

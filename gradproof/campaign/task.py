@@ -1,4 +1,4 @@
-"""A share of a run, and what came of it."""
+"""A part of a run, and its result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Task:
-    """A share of a run. Its rows depend on nothing but its fields.
+    """A part of a run. Its rows depend only on its fields.
 
     source   layer | network | optimizer | trajectory | sensitivity
     target   the layer's or optimiser's name; the trajectory's number
@@ -27,11 +27,11 @@ class Task:
 
 @dataclass
 class Done:
-    """What came of a task.
+    """The result of a task.
 
-    worst      greatest share of its bound that an error took up
-    witnesses  paths relative to the run's folder
-    span       when it began and ended, in seconds of a clock that all processes share
+    worst      largest error in units of its bound
+    witnesses  counterexamples: paths relative to the run's folder
+    span       start and end, in seconds of a clock that all processes share
     """
 
     task: Task

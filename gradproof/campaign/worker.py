@@ -1,4 +1,4 @@
-"""One task of a run: draw a number of cases, judge each, write the rows, shrink what disagrees."""
+"""One task of a run: draw cases, judge each, write the rows, shrink what disagrees."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _done(subject: Subject, folder: Path, run: str, task: Task, shrink: bool) ->
 def examined(
     subject: Subject, folder: Path, done: Done, shrink: bool = True
 ) -> Iterator[tuple[Drawn, str]]:
-    """Each case of a task, counted in `done`, and its witness's path in the folder, or ""."""
+    """Yield each case of a task, counted in `done`, and its counterexample's path, or ""."""
     for drawn in judged(subject, done.task, shrink):
         witness = ""
         if drawn.shrunk is not None:

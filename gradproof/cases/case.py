@@ -22,7 +22,7 @@ class Case:
     kinds     the kind of each argument
     dtype     of every array that is not an index
     layout    how the arrays lie in memory when manual receives them
-    hazards   how the values were drawn: of the inputs, of the parameters, of dy
+    hazards   how the values of the inputs, of the parameters and of dy were drawn
     seed      from which the arrays were filled
     dy        the cotangent of each output, None where one has none; drawn when first needed
     """
@@ -62,7 +62,7 @@ class Case:
 
     @cached_property
     def digest(self) -> str:
-        """A short name that two cases share only if they are the same."""
+        """A short name that only equal cases share."""
         shapes = [(n, None if a is None else a.shape) for n, a in self.arrays.items()]
         text = repr((self.layer, shapes, self.dtype, self.layout, self.hazards, self.seed))
         return blake2b(text.encode(), digest_size=6).hexdigest()
@@ -106,5 +106,5 @@ def received(case: Case) -> list[Array | None]:
 
 
 def received_dy(case: Case) -> tuple[Array | None, ...]:
-    """The cotangents as manual receives them: one that repeats a row stays as it is."""
+    """The cotangents as manual receives them; one that repeats a row without a copy stays so."""
     return tuple(d if d is None or 0 in d.strides else lay_out(d, case.layout) for d in case.dy)

@@ -1,9 +1,9 @@
-"""Hypothesis made to draw the same for the same seed, in any process.
+"""Make Hypothesis draw the same for the same seed, in any process.
 
-Now and then it draws a number that stands in the source of some module that is loaded, so that what
-it draws would depend on what this process did before, and on lines that have nothing to do with it.
+Hypothesis sometimes draws a constant from the source of a loaded module. Then what it draws would
+depend on what the process did before, and on unrelated code.
 
-There is no setting against it, hence the private names: `_maybe_draw_constant` in their module.
+No setting turns this off, hence the private names: see `_maybe_draw_constant` in Hypothesis.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hypothesis.internal.constants_ast import Constants
 
 @contextmanager
 def without_constants_of_the_code() -> Iterator[None]:
-    """Hypothesis keeps to the numbers that are always the same."""
+    """Within it Hypothesis draws no constants from the code."""
     with (
         patch.object(providers, "_get_local_constants", Constants),
         patch.object(providers, "CONSTANTS_CACHE", _own_cache()),
@@ -30,5 +30,5 @@ def without_constants_of_the_code() -> Iterator[None]:
 
 @cache
 def _own_cache() -> Any:
-    """What Hypothesis remembers of a draw's constants; its own has those of the code in it."""
+    """A cache without the constants of the code, in place of Hypothesis's own."""
     return type(providers.CONSTANTS_CACHE)(1024)

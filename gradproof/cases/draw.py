@@ -1,4 +1,4 @@
-"""Drawing a case: a valid layer from its strategy, and everything else by the harness."""
+"""Drawing a case: the strategy draws a valid layer, the harness everything else."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _SEEDS = st.integers(0, 2**32 - 1)
 
 
 def draw_shape(draw: Draw, rule: CaseRule) -> Shape:
-    """A first argument's shape: axes distinct or deliberately equal, now and then of length 0."""
+    """A first argument's shape: axes distinct, or deliberately equal, or sometimes of length 0."""
     rank: int = draw(st.integers(*rule.rank))
     if rank and draw(_ONE_IN_8) == 0:
         length: int = draw(st.integers(1, 4))

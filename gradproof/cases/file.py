@@ -40,7 +40,7 @@ def encode(value: Any) -> Any:
 def decode(value: Any, types: Mapping[str, type]) -> Any:
     """The inverse of `encode`; lists become tuples.
 
-    Raises    InputError for an unknown type or options that it refuses
+    Raises    InputError for an unknown type, or for options that the type refuses
     """
     if isinstance(value, list):
         return tuple(decode(v, types) for v in value)
@@ -104,7 +104,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
         raise InputError(f"there is no case file {path}") from error
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{path} is not a whole case file ({_short(error)}); have gradproof verify write it "
+            f"{path} is not a complete case file ({_short(error)}); let gradproof verify write it "
             "again"
         ) from error
     if version != FORMAT:
@@ -120,7 +120,7 @@ def load(
     """Read a case and check that it is whole.
 
     types     the subject's layer types, and the other dataclasses in them, by name
-    refused   why the reference cannot take a case, or "": if it can, the layer should be able to
+    refused   why the reference cannot take a case; "" if it can, and then the layer should too
 
     Raises    InputError for a file that is missing, truncated or of another version, for arrays of
               a wrong shape or dtype, and for NaN that was not there when the case was written (a
@@ -188,7 +188,7 @@ def _check(path: Path, name: str, array: Array, dtype: str, about: Mapping[str, 
 
 
 def _check_fit(path: Path, case: Case) -> None:
-    """Arrays that the layer cannot take are bad input, not a wrong gradient."""
+    """Raise InputError if the layer cannot take the arrays: that is no wrong gradient."""
     try:
         with np.errstate(all="ignore"):
             y, _ = case.layer.forward(*case.arrays.values())

@@ -1,4 +1,4 @@
-"""Filling arrays with values that expose mistakes: each hazard is one way to draw numbers."""
+"""Filling arrays with values that expose mistakes: a hazard is one way to draw numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _grid(r: Generator, shape: Shape) -> Array:
 
 
 def _few(r: Generator, shape: Shape) -> Array:
-    """Integers so small that nearly every row has a tie."""
+    """Small integers, so that nearly every row has a tie."""
     return r.integers(-1, 2, shape).astype(float)
 
 
@@ -69,19 +69,19 @@ HAZARDS: dict[str, Callable[[Generator, Shape], Array]] = {
     "huge": _huge,
     "mixed-scales": _mixed_scales,
 }
-"""Ways to draw real numbers. Unit magnitudes come first, so that shrinking prefers them."""
+"""Ways to draw real numbers. The first has unit magnitudes, so that shrinking prefers it."""
 ANY = (*HAZARDS, "grid", "grid", "few")
-"""The hazards that a layer's own cases take: kinks and ties a little more often than the rest."""
+"""The hazards of a layer's own cases: kinks and ties a little more often than the others."""
 MILD = ("normal", "grid", "rectified", "few", "normal", "constant-rows", "normal", "saturated")
 MILD_PARAMETERS = ("normal", "few", "normal", "grid")
-"""What a deep network's inputs and parameters take without all of it overflowing or saturating."""
+"""The hazards of a deep network: not all of it overflows or saturates."""
 
 
 def fill(entry: Entry, hazard: str, generator: Generator, dtype: str) -> Array:
     """An array of the entry's shape and domain; integers are int64, all else is `dtype`.
 
-    Only "real" and "positive" entries follow the hazard in full; a "uniform" one takes its ends
-    and its middle where the hazard asks for ties.
+    Only "real" and "positive" entries follow every hazard; a "uniform" one takes its ends and its
+    middle where the hazard asks for ties.
     """
     r, shape = generator, entry.shape
     if entry.domain == "index":
@@ -111,7 +111,7 @@ LAYOUTS = ("C", "F", "strided", "reversed")
 
 
 def lay_out(array: Array, layout: str) -> Array:
-    """The same values, read-only, at another place in memory in the given layout."""
+    """A read-only copy in the given memory layout."""
     if array.ndim == 0 or array.size == 0:
         laid = array.copy()
     elif layout == "F":
@@ -134,9 +134,9 @@ _DY = 1 << 20  # the generator stream of the cotangents, after any argument's
 def draw_dy(
     outputs: Sequence[Array], able: Sequence[bool], hazard: str, seed: int
 ) -> tuple[Array | None, ...]:
-    """Sign-varied cotangents; None for an output of integers, or one that may have none.
+    """Cotangents with random signs; None for an output of integers, or one that may have none.
 
-    The hazard "broadcast" repeats one row without copying it, "sparse" has zeros in half of it.
+    The hazard "broadcast" repeats one row without a copy; "sparse" makes half of the entries 0.
     """
     drawn: list[Array | None] = []
     for i, y in enumerate(outputs):

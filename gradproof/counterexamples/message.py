@@ -1,4 +1,4 @@
-"""What is printed when two sides disagree, in the order in which a reader asks."""
+"""The message on a disagreement, in the order in which a reader asks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gradproof.subject.subject import Subject
 
 WIDTH = 110
 _INDENT = 19  # where a line's text begins, after its name
-_BY_HAND = 24  # numbers that one may reckon with by hand
+_BY_HAND = 24  # so many numbers can be worked through by hand
 
 
 def explain(
@@ -29,12 +29,12 @@ def explain(
     command: str,
     shrunk_from: str = "",
 ) -> str:
-    """What disagrees, where, by how much, who says so, why, on which case, and how to see it again.
+    """What disagrees, where, by how much, who votes how, why, on which case, and how to replay it.
 
     siblings     findings on the other arrays of the same layer, at the same depth
-    cause        the likely one, by `diagnose`
-    command      that replays the case
-    shrunk_from  what the case was before it was made smaller; "" if it was not
+    cause        the likely cause, from `diagnose`
+    command      the command that replays the case
+    shrunk_from  what the case was before it was shrunk; "" if it was not
     """
     lines = _title(finding)
     others = _others(finding, siblings)
@@ -68,7 +68,7 @@ def _items(case: AnyCase) -> list[str]:
 
 
 def steps(layer: Any) -> list[str]:
-    """A network's program, a line for each step; nothing for a layer."""
+    """A network's program, one line per step; [] for a layer."""
     found = []
     for step in getattr(layer, "steps", ()):
         inner = f"{type(step.layer).__name__}(…)" if hasattr(step.layer, "steps") else step.layer
@@ -99,7 +99,7 @@ def _title(finding: Finding) -> list[str]:
 
 
 def _is_gradient(finding: Finding) -> bool:
-    """Not an output, and not a parameter after an optimiser's step."""
+    """Whether it is a gradient: no output, and no parameter after an optimiser's step."""
     return finding.quantity in finding.case.arrays and isinstance(finding.case, Case)
 
 
@@ -120,7 +120,7 @@ def _numbers(finding: Finding) -> list[str]:
 
 
 def _values(finding: Finding) -> list[str]:
-    """All the numbers of a case, where they are so few that the gradient can be worked out."""
+    """All numbers of a case, if they are so few that one can compute the gradient by hand."""
     numbers, both = _given(finding), finding.comparison
     if both is not None:
         numbers |= {"manual": both.manual, _theirs(finding): both.reference}
@@ -130,7 +130,7 @@ def _values(finding: Finding) -> list[str]:
 
 
 def _given(finding: Finding) -> dict[str, Array]:
-    """The arrays of a layer and its cotangents; of an update, all that belongs to the parameter."""
+    """A layer's arrays and cotangents; for an update, all that belongs to the parameter."""
     case = finding.case
     if isinstance(case, Case):
         given = {**case.arrays, **numbered("dy", case.dy)}
@@ -140,7 +140,7 @@ def _given(finding: Finding) -> dict[str, Array]:
 
 
 def _written(array: Array) -> str:
-    """The array as a list, to six digits, or to all of them where six would make entries equal."""
+    """The array as a list: to six digits, or to all of them where six would make entries equal."""
     exact = [float(str(v)) if array.dtype.kind == "f" else int(v) for v in array.ravel()]
     short = [float(f"{v:.6g}") if isinstance(v, float) else v for v in exact]
     shown = short if len({*short}) == len({*exact}) else exact
@@ -159,7 +159,7 @@ def _vote(finding: Finding, votes: Votes) -> str:
 
 
 def _others(finding: Finding, siblings: Sequence[Finding]) -> str:
-    """Which other arrays of the layer are fine: that tells which term is wrong."""
+    """Which other arrays of the layer are fine: that helps to find the wrong term."""
     rest = {f.quantity: f for f in siblings if f.quantity != finding.quantity}.values()
     fine = [f"{f.quantity} {_times(f.figures.worst_ratio)}" for f in rest if f.verdict == "agree"]
     wrong = [f.quantity for f in rest if f.failed]
@@ -183,7 +183,7 @@ def _count(n: int, one: str, many: str = "") -> str:
 
 
 def _line(name: str, *items: str) -> list[str]:
-    """A named line of items two blanks apart; what does not fit goes on below the first item."""
+    """A line with a name and items, two blanks apart; what does not fit is wrapped below."""
     lines = [f"  {name:<{_INDENT - 4}}"]
     for item in filter(None, items):
         if len(lines[-1].rstrip()) > _INDENT and len(lines[-1]) + 2 + len(item.rstrip()) > WIDTH:

@@ -35,7 +35,7 @@ def _refused(subject: Subject, case: Case) -> str:
     """Why the reference cannot take a case, in one line; "" if it can."""
     try:
         y = Oracle.of(subject.twin, case).y
-    except Exception as error:  # noqa: BLE001  (whatever it raises, the arrays do not fit)
+    except Exception as error:  # noqa: BLE001  (whatever it raises: the arrays do not fit)
         return " ".join(f"{type(error).__name__}: {error}".split())
     fits = len(y) == len(case.dy) and all(
         d is None or d.shape == out.shape for d, out in zip(case.dy, y, strict=True)

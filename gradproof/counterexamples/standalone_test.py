@@ -1,4 +1,4 @@
-"""A counterexample as a test file of its own, with the numbers in it."""
+"""A counterexample as a stand-alone test file, with the numbers in it."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ _LAYOUTS = {
 def source(subject: Subject, finding: Finding, message: str) -> str:
     """The text of a file that passes once the layer is right, and fails as it is.
 
-    It holds the case, PyTorch's values and their bounds, bit for bit; where the twin's source can
-    be written down by itself, the file also asks PyTorch again.
+    It holds the case, PyTorch's values and their bounds, bit for bit. Where the twin's source can
+    be written down too, the file also asks PyTorch again.
     """
     case = finding.layer_case
     expected, bound = _expected(subject, finding)
@@ -182,7 +182,7 @@ def source(subject: Subject, finding: Finding, message: str) -> str:
 
 
 def _which(finding: Finding) -> tuple[str, int]:
-    """The array compared, and its place among the outputs; any gradient where backward fails."""
+    """The array compared, and its index among the outputs; any gradient where backward fails."""
     name = finding.quantity
     if name == "backward":
         name = next(iter(smooth_names(finding.layer_case)), "y")
@@ -190,7 +190,7 @@ def _which(finding: Finding) -> tuple[str, int]:
 
 
 def _expected(subject: Subject, finding: Finding) -> tuple[Array, Array]:
-    """PyTorch's values and their bounds, measured now if the finding has none."""
+    """PyTorch's values and their bounds; measured now if the finding has none."""
     if finding.comparison is not None:
         return finding.comparison.reference, _bound_of(finding.comparison)
     oracle = Oracle.of(subject.twin, finding.layer_case)

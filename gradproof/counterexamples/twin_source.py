@@ -1,4 +1,4 @@
-"""The source of a twin with everything it refers to, so that it runs with torch alone."""
+"""The source of a twin with everything it uses, so that it runs with torch alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class NotAlone(Exception):
-    """A function refers to something that cannot be written down with it."""
+    """A function uses something that cannot be written down with it."""
 
 
 def source_of(
@@ -23,7 +23,7 @@ def source_of(
     Functions of the same project come along in source, decorators dropped; modules are imported;
     other names have to be literals.
 
-    Raises    NotAlone when something else is referred to
+    Raises    NotAlone when a function uses anything else
     """
     found = _Collector(known)
     for function in functions:
@@ -86,7 +86,7 @@ def _parsed(function: FunctionType) -> ast.FunctionDef:
 
 
 def _is_literal(value: Any) -> bool:
-    """Whether its repr says all about it: numbers, strings, and containers of them."""
+    """Whether its repr makes it again: numbers, strings, and containers of them."""
     try:
         return bool(ast.literal_eval(repr(value)) == value)
     except (ValueError, SyntaxError):

@@ -1,4 +1,4 @@
-"""Writing a counterexample: the case, the message about it, and a test of its own."""
+"""Writing a counterexample: the case, its message, and its stand-alone test."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def write(subject: Subject, judgement: Judgement, folder: Path, shrunk_from: str
     """Write the judgement's first fault into the folder; returns the path of its case file.
 
     Beside ``Kind-quantity-3fa9.npz`` lie the message, .txt, and a layer's stand-alone test, .py.
-    All of them are written whole or not at all.
+    Each file is written whole or not at all.
     """
     finding = judgement.culprit
-    assert finding is not None, "there is no fault to write down"
+    assert finding is not None, "there is no fault to write"
     quantity = re.sub(r"\W+", "_", finding.quantity)
     path = folder / f"{finding.kind}-{quantity}-{_digest(finding.case)}.npz"
     folder.mkdir(parents=True, exist_ok=True)

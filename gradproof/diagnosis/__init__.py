@@ -1,1 +1,1 @@
-"""What was probably forgotten: the evidence, fresh cases, one rule a file in `rules`."""
+"""What was probably forgotten: the evidence, fresh cases, one rule per file in `rules`."""

@@ -1,7 +1,7 @@
-"""Naming the likely cause of a disagreement from what is left between the two sides.
+"""Naming the likely cause of a disagreement from the residual between the two sides.
 
-Each rule looks at one class of mistake and returns a few words, or "". The first that fits is the
-answer, so the rules that explain every entry come before those that say where the wrong ones lie.
+Each rule looks for one class of mistake and returns a few words, or "". The first rule that fits
+gives the answer, so rules that explain every entry come before rules that say where it is wrong.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ EXACT: tuple[Rule, ...] = (
     missing_array,
     missing_saved,
 )
-"""They explain every entry, and so have to do it again on fresh inputs."""
+"""Rules that explain every entry; they have to do so on fresh inputs too."""
 
 
 def diagnose(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> str:
@@ -94,21 +94,21 @@ def diagnose(subject: Subject, finding: Finding, siblings: Sequence[Finding]) ->
         rest = [f for f in (finding, *siblings) if f is not inner]
         key = inner.quantity.rpartition(".")[2]
         return f"in its state, {key}: {diagnose(subject, inner, rest)}"
-    with np.errstate(all="ignore"):  # what is wrong may be infinite, or no number
+    with np.errstate(all="ignore"):  # a wrong gradient may be infinite or NaN
         clue = evidence(subject, finding, siblings)
         rules = (rule for rule, sorts in RULES.items() if type(finding.case) in sorts)
         return next(filter(None, (_firm(rule, clue) for rule in rules)))
 
 
 def _state_of(finding: Finding, siblings: Sequence[Finding]) -> Finding | None:
-    """Of a parameter that an optimiser updates wrongly, an entry of its state that is wrong too."""
+    """An entry of an optimiser's state that is wrong like the parameter it belongs to."""
     start = f"{finding.quantity}."
     wrong = (f for f in siblings if f.quantity.startswith(start) and f.failed and f.comparison)
     return next(wrong, None) if isinstance(finding.case, UpdateCase) else None
 
 
 def _firm(rule: Rule, clue: Evidence) -> str:
-    """What the rule says, if it says the same on other numbers: one alone may fit by chance."""
+    """What the rule says, if it says the same on fresh inputs: one case may fit by chance."""
     said = rule(clue)
     if said and rule in EXACT and any(rule(other) != said for other in clue.others):
         return ""

@@ -1,4 +1,4 @@
-"""What a diagnosis has to go on: both sides of a finding and all about its case, in float64."""
+"""The evidence for a diagnosis: both sides of a finding and its case, in float64."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gradproof.subject.subject import Subject
 
 T = TypeVar("T")
 Use: TypeAlias = tuple[int, int]
-"""The place of an argument in a network: the number of its step, its number there."""
+"""An argument in a network: the index of its step, and its index there."""
 
 
 def once(method: Callable[[Evidence], T]) -> Callable[[Evidence], T]:
@@ -44,11 +44,11 @@ def once(method: Callable[[Evidence], T]) -> Callable[[Evidence], T]:
 class Evidence:
     """One disagreement.
 
-    over             which entries are over their bound
-    arrays           the case's floating arrays, and y, by name; indices: those of integers
-    cotangents       dy, dy1, … of the outputs that have one
+    over             a mask: which entries are over their bound
+    arrays           the case's floating arrays, and y, by name; indices: its integer arrays
+    cotangents       dy, dy1, …: one for each output that has one
     other_gradients  PyTorch's gradients of the other arguments
-    others           the same on other numbers, where it disagrees as well; see `again`
+    others           the same array on fresh inputs, where it disagrees too; see `again`
     """
 
     subject: Subject
@@ -68,7 +68,7 @@ class Evidence:
 
     @property
     def exact(self) -> tuple[Evidence, ...]:
-        """This one and the others, as far as they are in float64."""
+        """This case and those of the others that are in float64."""
         return tuple(e for e in (self, *self.others) if e.case.dtype == "float64" or e is not self)
 
     @property
@@ -83,28 +83,28 @@ class Evidence:
 
     @once
     def judge_elsewhere(self) -> tuple[Evidence, ...]:
-        """The same at numbers of other sizes and signs, whether it is right there or wrong."""
+        """The same array on inputs of other sizes and signs, right or wrong there."""
         return tuple(_evidence(self.subject, *m) for m in elsewhere(self.subject, self.finding))
 
     @once
     def judge_larger(self) -> tuple[Evidence, ...]:
-        """The same on longer axes, where it disagrees as well."""
+        """The same array on longer axes, where it disagrees too."""
         return tuple(_evidence(self.subject, *m) for m in larger(self.subject, self.finding))
 
     @once
     def judge_varied(self) -> tuple[Evidence, ...]:
-        """The same with other options, where it disagrees as well."""
+        """The same array with other options, where it disagrees too."""
         return tuple(_evidence(self.subject, *m) for m in varied(self.subject, self.finding))
 
     @once
     def judge_next_step(self) -> Evidence | None:
-        """The same in an optimiser's next step, if it is wrong there: it has more of a state."""
+        """The same array in an optimiser's next step, if it is wrong there: it has more state."""
         found = [_evidence(self.subject, *m) for m in later(self.subject, self.finding)]
         return replace(found[0], others=tuple(found[1:])) if found else None
 
     @once
     def run_forward(self) -> dict[str, Array]:
-        """What a layer's own forward keeps for its backward, as far as it is floating arrays."""
+        """The floating arrays that the layer's forward saves for its backward."""
         kept = ran(self.layer_case).saved
         arrays = enumerate(kept if isinstance(kept, tuple) else ())
         return {
@@ -114,7 +114,7 @@ class Evidence:
         }
 
     def fits(self, made: Array, bound: Array | None = None, against: Array | None = None) -> bool:
-        """Whether `made` is the manual array (or `against`) but for rounding."""
+        """Whether `made` equals the manual array (or `against`) within rounding."""
         target = self.manual if against is None else against
         b = self.bound if bound is None else np.maximum(bound, self.bound)
         with np.errstate(all="ignore"):
@@ -126,7 +126,7 @@ class Evidence:
         return float(np.finfo(self.case.dtype).eps)
 
     def expanded(self) -> list[Array]:
-        """PyTorch's gradient of the argument stretched to y's shape, before it is summed."""
+        """PyTorch's gradient of the argument broadcast to y's shape, before it is summed."""
         y, argument = self.arrays.get("y"), self.case.arrays.get(self.quantity)
         if y is None or argument is None or argument.shape == y.shape:
             return []
@@ -138,7 +138,7 @@ class Evidence:
         return [gradient] if gradient is not None and gradient.shape == y.shape else []
 
     def uses(self) -> dict[str, list[Use]]:
-        """In a network, where each value is used; nothing for an output."""
+        """Where a network uses each value; {} for an output."""
         found: dict[str, list[Use]] = {}
         for i, step in enumerate(self.layer_case.layer.steps if self.is_gradient else ()):
             for k, name in enumerate(step.args):
@@ -161,7 +161,7 @@ class Evidence:
         return str(self.layer_case.layer.steps[use[0]].outs[0])
 
     def without(self, lost: Collection[Use]) -> Array:
-        """In a network, PyTorch's gradient of the argument without that through some uses."""
+        """PyTorch's gradient of a network's argument without the part through some uses."""
 
         def call(i: int, step: Any, values: list[Any]) -> tuple[Any, ...]:
             used = [v.detach() if (i, k) in lost else v for k, v in enumerate(values)]
@@ -173,7 +173,7 @@ class Evidence:
         return self._gradient(function, self.layer_case, self.case.dy)
 
     def _gradient(self, twin: Any, case: Case, dy: Sequence[Array | None]) -> Array:
-        """PyTorch's gradient of the quantity, in float64; zero where there is none."""
+        """PyTorch's gradient of the quantity, in float64; zeros if there is none."""
         found = Oracle.of(twin, case).pull(dy)[self.quantity]
         return np.zeros(self.reference.shape) if found is None else _wide(found)
 
@@ -184,7 +184,7 @@ class Evidence:
         before: Mapping[str, Array] | None = None,
         dy: Sequence[Array | None] = (),
     ) -> Array | None:
-        """PyTorch's gradient or update with another layer, arrays, state or dy; None without."""
+        """PyTorch's gradient or update for another layer, arrays, state or dy; None without one."""
         case = self.case
         try:
             if isinstance(case, UpdateCase):
@@ -196,11 +196,11 @@ class Evidence:
             if not self.is_gradient or not _fits_forward(other):
                 return None
             return self._gradient(self.subject.twin, other, tuple(dy) or case.dy)
-        except Exception:  # noqa: BLE001  (whatever a layer or a twin says of what does not fit)
+        except Exception:  # noqa: BLE001  (arrays that do not fit may raise anything)
             return None
 
     def at_kink(self) -> bool:
-        """Whether every wrong entry is one whose one-sided derivatives differ."""
+        """Whether the one-sided derivatives differ at every wrong entry."""
         if not self.is_gradient or isinstance(self.case, UpdateCase):
             return False
         hull = jumps(self.subject.twin, self.case, directions=8).get(self.quantity)
@@ -208,7 +208,7 @@ class Evidence:
 
 
 def _fits_forward(case: Case) -> bool:
-    """Whether the hand-written forward makes outputs of the right shapes of the case's arrays."""
+    """Whether the hand-written forward takes the case's arrays and returns the right shapes."""
     if isinstance(case, NetworkCase):
         return True
     pairs = zip(ran(case).outputs, case.dy, strict=True)
@@ -216,7 +216,7 @@ def _fits_forward(case: Case) -> bool:
 
 
 def stretches(array: Array, onto: Array) -> bool:
-    """Whether it broadcasts to that shape."""
+    """Whether the array broadcasts to the shape of the other."""
     try:
         return bool(np.broadcast_shapes(array.shape, onto.shape) == onto.shape)
     except ValueError:
@@ -224,12 +224,12 @@ def stretches(array: Array, onto: Array) -> bool:
 
 
 def joined(cases: Sequence[Evidence], side: str) -> Array:
-    """That array of all cases, one after the other."""
+    """That array of all cases, flattened and concatenated."""
     return np.concatenate([np.ravel(getattr(case, side)) for case in cases])
 
 
 def evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> Evidence:
-    """Collect it for a finding that has a comparison."""
+    """Collect the evidence for a finding that has a comparison."""
     others = tuple(_evidence(subject, *more) for more in again(subject, finding))
     return replace(_evidence(subject, finding, siblings), others=others)
 

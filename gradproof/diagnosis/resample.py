@@ -26,16 +26,16 @@ Found: TypeAlias = Iterator[tuple[Finding, Sequence[Finding]]]
 """Findings on the same array in other cases, each with its siblings."""
 
 TIMES = 6
-"""Other cases that are tried, of each sort."""
+"""Fresh cases that are tried, of each sort."""
 VARIED = 2
 """Other values of the options that are tried."""
 
 
 def again(subject: Subject, finding: Finding) -> Found:
-    """The finding on the same array in other cases that disagree as well.
+    """Yield the finding on the same array in fresh cases that disagree too.
 
-    They have other cotangents, and inputs of the same signs, zeros and domain. Nothing for a
-    network: there it is the program that matters.
+    Fresh cases have other cotangents, and inputs of the same signs, zeros and domain. There are
+    none for a network, whose program is what matters.
     """
     for found in _cases(subject, finding, _moved):
         same = _same_array(finding, found)
@@ -44,19 +44,19 @@ def again(subject: Subject, finding: Finding) -> Found:
 
 
 def right_apart(subject: Subject, finding: Finding) -> bool:
-    """Whether the array is right as soon as the inputs are moved off every kink and tie."""
+    """Whether the array is right once the inputs are moved off every kink and tie."""
     found = [_same_array(finding, case) for case in _cases(subject, finding, _off)]
     return any(found) and not any(f is not None and f.failed for f in found)
 
 
 def wrong_beside(subject: Subject, finding: Finding) -> bool:
-    """Whether the array is wrong beside the kink or tie as well."""
+    """Whether the array is wrong just beside the kink or tie too."""
     found = [_same_array(finding, case) for case in _cases(subject, finding, _barely)]
     return any(found) and all(f is None or f.failed for f in found)
 
 
 def elsewhere(subject: Subject, finding: Finding) -> Found:
-    """The finding on the same array, right or wrong, where numbers are of other sizes and signs."""
+    """Yield the finding on the same array, right or wrong, on inputs of other sizes and signs."""
     for found in (*_cases(subject, finding, _sized), *_cases(subject, finding, _turned)):
         same = _same_array(finding, found)
         if same is not None and _finite(same):
@@ -64,14 +64,14 @@ def elsewhere(subject: Subject, finding: Finding) -> Found:
 
 
 def later(subject: Subject, finding: Finding) -> Found:
-    """The finding on the same array in an optimiser's next step; nothing for a layer."""
+    """Yield the finding on the same array in an optimiser's next step; nothing for a layer."""
     ahead = isinstance(finding.case, UpdateCase)
     for found in _cases(subject, finding, _turned, ahead=True) if ahead else ():
         yield from _wrong(finding, found)
 
 
 def varied(subject: Subject, finding: Finding) -> Found:
-    """The finding on the same array with other values of all options that are fractions."""
+    """Yield the finding on the same array with other values of all float options."""
     for seed in range(VARIED):
         r = np.random.default_rng([finding.case.seed, seed])
         yield from _wrong(finding, _tried(partial(_with_options, subject, finding, r)))
@@ -86,22 +86,22 @@ def _with_options(subject: Subject, finding: Finding, r: np.random.Generator) ->
 
 
 def _tried(judging: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
-    """What comes of it; nothing where the case cannot be judged."""
+    """The findings; none where the case cannot be judged."""
     try:
         return judging()
-    except Exception:  # noqa: BLE001  (whatever a layer says of what it does not take)
+    except Exception:  # noqa: BLE001  (a layer may raise anything on what it does not take)
         return []
 
 
 def _wrong(finding: Finding, found: Sequence[Finding]) -> Found:
-    """The finding on the same array in another case, if it disagrees there too."""
+    """Yield the finding on the same array in another case, if it disagrees there too."""
     same = _same_array(finding, found)
     if same is not None and same.failed and _finite(same):
         yield same, [f for f in found if f is not same]
 
 
 def _nearby(layer: Any, r: np.random.Generator) -> Iterator[tuple[str, Any]]:
-    """Options with fractions, each of them less by a share of its own."""
+    """Yield the float options, each made smaller by a factor of its own."""
     for field in fields(layer) if is_dataclass(layer) else ():
         value = getattr(layer, field.name)
         if isinstance(value, float) and field.init:
@@ -111,7 +111,7 @@ def _nearby(layer: Any, r: np.random.Generator) -> Iterator[tuple[str, Any]]:
 
 
 def larger(subject: Subject, finding: Finding) -> Found:
-    """The finding on the same array where axes are longer and it disagrees as well.
+    """Yield the finding on the same array where axes are longer and it disagrees too.
 
     Nothing for an optimiser, which updates each entry by itself, or a network.
     """
@@ -131,10 +131,10 @@ def _findings(subject: Subject, case: Case) -> Sequence[Finding]:
 
 
 def ran(case: Case) -> Ran:
-    """What the hand-written forward makes of the case's arrays.
+    """Run the hand-written forward on the case's arrays.
 
-    It is asked before the twin about whatever is made up: some of torch's kernels do not survive
-    arrays that do not fit.
+    It runs before the twin on every made-up case: some of torch's kernels crash on arrays that do
+    not fit.
 
     Raises    Misconduct when it fails
     """
@@ -143,7 +143,7 @@ def ran(case: Case) -> Ran:
 
 
 def _longer(arrays: Mapping[str, Array | None]) -> Iterator[Mapping[int, int]]:
-    """Other lengths for all axes, or for those of one length alone; equal ones stay equal."""
+    """Yield longer lengths for all axes, then for the axes of one length; equal axes stay equal."""
     lengths = sorted({n for a in arrays.values() if a is not None for n in a.shape if n})
     if lengths:
         yield {n: n + 2 for n in lengths}
@@ -151,7 +151,7 @@ def _longer(arrays: Mapping[str, Array | None]) -> Iterator[Mapping[int, int]]:
 
 
 def _grown(a: Array | None, longer: Mapping[int, int], r: np.random.Generator) -> Any:
-    """An array of the same sort of numbers with other lengths."""
+    """An array of similar numbers with longer axes."""
     if a is None or not a.size:
         return a
     drawn = r.choice(a.ravel(), tuple(longer.get(n, n) for n in a.shape))
@@ -171,14 +171,14 @@ def _same_array(finding: Finding, found: Sequence[Finding]) -> Finding | None:
 def _cases(
     subject: Subject, finding: Finding, move: Move, ahead: bool = False
 ) -> Iterator[Sequence[Finding]]:
-    """The findings on moved numbers; ahead: after one more step of an optimiser."""
+    """Yield the findings on moved inputs; ahead: after one more step of an optimiser."""
     if isinstance(finding.case, NetworkCase):
         return
     for seed in range(TIMES):
         r = np.random.default_rng([finding.case.seed, seed])
         try:
             yield _judged(subject, finding.case, r, move, ahead)
-        except Exception:  # noqa: BLE001, S112  (whatever is said of what is out of a domain)
+        except Exception:  # noqa: BLE001, S112  (moved inputs may lie outside the domain)
             continue
 
 
@@ -210,17 +210,17 @@ def _judged(
 
 
 def _counts(name: str, a: Array) -> bool:
-    """An optimiser's counters are single numbers in single precision."""
+    """Whether it is an optimiser's counter: a single float32 number."""
     return not name.endswith(".grad") and a.ndim == 0 and a.dtype == np.float32
 
 
 def _moved(a: Array | None, r: np.random.Generator) -> Any:
-    """Nearer to 0, by another share for each entry."""
+    """Every entry nearer to 0, by a factor of its own."""
     return None if a is None else np.asarray(in_double(a) * r.uniform(0.5, 1, a.shape))
 
 
 def _sized(a: Array | None, r: np.random.Generator) -> Any:
-    """Of other sizes, each entry for itself: up to four times the largest, or 2."""
+    """Every entry of another size: up to four times the largest, or 2."""
     if a is None:
         return None
     size = np.abs(a).max(initial=0.0) if a.any() else 0.5
@@ -228,19 +228,19 @@ def _sized(a: Array | None, r: np.random.Generator) -> Any:
 
 
 def _turned(a: Array | None, r: np.random.Generator) -> Any:
-    """As `_sized`, most of the other sign."""
+    """As `_sized`, with most signs flipped."""
     return (
         None if a is None else np.asarray(_sized(a, r) * np.where(r.random(a.shape) < 0.9, -1, 1))
     )
 
 
 def _off(a: Array | None, r: np.random.Generator) -> Any:
-    """Up by another share of the largest for each entry, and all of them nearer to 0."""
+    """Every entry raised by its own share of the largest, and made slightly smaller."""
     return _raised(a, r, 0.98, 0.01)
 
 
 def _barely(a: Array | None, r: np.random.Generator) -> Any:
-    """Up by another tiny share of the largest for each entry."""
+    """Every entry raised by its own tiny share of the largest."""
     return _raised(a, r, 1.0, 1e-10)
 
 

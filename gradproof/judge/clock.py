@@ -1,4 +1,4 @@
-"""Where the time goes."""
+"""Seconds spent by activity."""
 
 from __future__ import annotations
 

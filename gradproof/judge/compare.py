@@ -1,4 +1,4 @@
-"""Pairing what was returned with what is right, and sampling the noise until all is settled."""
+"""Pair what was returned with what is right, and sample the noise until all is settled."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pair_up(
     found: list[Finding],
     scale: float | None = None,
 ) -> dict[str, Comparison]:
-    """A comparison for each output and gradient; what cannot be compared goes to `found`.
+    """A comparison for each output and gradient; faults of shape or dtype go to `found`.
 
     scale    of `Comparison`; the case's own by default
     """
@@ -42,7 +42,8 @@ def pair_up(
         elif expected.dtype.kind == "f":
             pending[quantity] = Comparison(manual, expected, scale)
         elif not np.array_equal(manual, expected):
-            found.append(fault(layer, case, "isolated", quantity, "other integers", "disagree"))
+            text = "the integers differ"
+            found.append(fault(layer, case, "isolated", quantity, text, "disagree"))
 
     if len(y) != len(reference_y):
         text = f"forward returned {len(y)} outputs; there should be {len(reference_y)}"
@@ -54,7 +55,7 @@ def pair_up(
         array = case.arrays[name]
         if name in grads and array is not None:
             add(name, grads[name], np.zeros_like(array) if g is None else g)
-        elif g is not None:  # torch's None says that y does not depend on it
+        elif g is not None:  # None in torch means that y does not depend on it
             text = "backward returned no gradient for it"
             found.append(fault(layer, case, "isolated", name, text, "disagree"))
     for name in (n for n in grads if n not in reference):
@@ -64,7 +65,7 @@ def pair_up(
 
 
 def _exchanged(name: str, grads: dict[str, Array], case: Case) -> str:
-    """Of a gradient of another form: whose gradient has its form, and is of the form of that."""
+    """For a gradient of a wrong shape: which gradient it was swapped with, in words."""
     shapes = {n: a.shape for n, a in case.arrays.items() if a is not None}
     right, given = shapes.get(name), {n: g.shape for n, g in grads.items()}
     for other, shape in given.items():
@@ -74,10 +75,10 @@ def _exchanged(name: str, grads: dict[str, Array], case: Case) -> str:
 
 
 def measure(pending: dict[str, Comparison], oracle: Oracle) -> int:
-    """Sample the oracle's noise until every comparison is settled; returns the samples taken.
+    """Sample the oracle's noise until every comparison is settled; returns the number of samples.
 
-    What is a sum of products is settled by its terms, nearly always. Where an output needs whole
-    runs, these come first: they disturb the gradients as well.
+    The terms settle nearly every sum of products. Where an output needs thorough samples, these
+    come first: they disturb the gradients as well.
     """
     if within(pending):
         return 0

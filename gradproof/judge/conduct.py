@@ -1,4 +1,4 @@
-"""Running a manual layer as strictly as anyone might: read-only arrays, exact shapes, twice."""
+"""How a layer behaves: exact shapes, no shared memory, reproducible, linear in dy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradproof.subject.passes import Dy, Misconduct, Ran, backward, forward
 
 
 def check_form(manual: Array, reference: Array) -> str:
-    """What is wrong with the shape or dtype; "" if both are exact."""
+    """What is wrong with the shape or dtype; "" if nothing is."""
     if manual.shape != reference.shape:
         turned = sorted(manual.shape) == sorted(reference.shape)
         text = f"its shape is {manual.shape}; it should be {reference.shape}"
@@ -33,9 +33,9 @@ def check_gradients(
     grads: dict[str, Array],
     agrees: Callable[[str, Array, Array], bool],
 ) -> Iterator[tuple[str, str]]:
-    """(argument, fault) for everything that is wrong with returned gradients but their values.
+    """Yield (argument, fault) for all that is wrong with returned gradients except their values.
 
-    agrees   agrees(argument, array, gradient): whether both are the same but for rounding
+    agrees   agrees(argument, array, gradient): whether both are equal within rounding
     """
     for name, g in grads.items():
         if any(a is not None and np.shares_memory(g, a) for a in arrays):
@@ -66,7 +66,7 @@ def check_gradients(
 
 
 def _forward_on_others(layer: Any, arrays: Sequence[Array | None]) -> None:
-    """What is kept elsewhere than in `saved` is then of another call."""
+    """Run forward on other numbers: state kept outside `saved` is then that of another call."""
     others = [None if a is None else frozen(np.flip(a).copy()) for a in arrays]
     with suppress(Misconduct):
         forward(layer, others)
@@ -75,33 +75,34 @@ def _forward_on_others(layer: Any, arrays: Sequence[Array | None]) -> None:
 def _unsteady(
     layer: Any, arrays: Sequence[Array | None], ran: Ran, dy: Dy, grads: dict[str, Array]
 ) -> Iterator[tuple[str, str]]:
-    """What a second backward changes, or a forward on other numbers before it."""
+    """Yield the gradients that change in a second backward, or after another forward."""
     _forward_on_others(layer, arrays)
     changed = _changed(grads, backward(layer, ran, dy))
     if not changed:
         return
-    forward(layer, arrays)  # so that what is kept elsewhere is again of this call
+    forward(layer, arrays)  # so that state outside `saved` is again that of this call
     twice = _changed(grads, backward(layer, ran, dy))
     for name in changed:
         if name in twice:
             yield name, "a second backward gives another result"
         else:
-            yield name, "another forward before the backward changes it: not all is in `saved`"
+            text = "a second forward changes this gradient: some state is kept outside `saved`"
+            yield name, text
 
 
 def _changed(grads: dict[str, Array], again: dict[str, Array]) -> list[str]:
-    """Of which arguments the bits of the gradient are others."""
+    """The arguments whose gradients differ in any bit."""
     return [
         name
         for name, g in grads.items()
         if name not in again
-        # NaN is looked for only where they seem to be others.
+        # NaN is considered only where they seem to differ: it takes longer.
         or not (np.array_equal(g, again[name]) or np.array_equal(g, again[name], equal_nan=True))
     ]
 
 
 def _times(dy: Dy, factor: int) -> Dy:
-    """Every cotangent times a number, in the same memory layout (another one sums otherwise)."""
+    """Every cotangent times a number, in its own memory layout: others add in another order."""
     return tuple(None if d is None else _product(d, factor) for d in dy)
 
 
@@ -118,13 +119,13 @@ def _scales(scaled: dict[str, Array], grads: dict[str, Array]) -> dict[str, bool
 
 
 def _linear(scaled: Array | None, g: Array, agrees: Callable[[Array, Array], bool]) -> bool:
-    """Scaling by −2 is exact, but where a subnormal number on the way turns a tie in rounding."""
+    """Whether it is −2 g. Scaling by −2 is exact, except where subnormal numbers are rounded."""
     return scaled is not None and agrees(np.asarray(scaled / -2), g)
 
 
 @contextmanager
 def poisoned() -> Iterator[None]:
-    """Uninitialised memory is NaN, so that reading it shows."""
+    """Fill uninitialised memory with NaN, so that reading it shows."""
     empty, empty_like = np.empty, np.empty_like
 
     def poison(array: Array) -> Array:

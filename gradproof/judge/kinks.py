@@ -1,4 +1,4 @@
-"""Kinks and ties: where the one-sided derivatives differ, and which of them was chosen."""
+"""Kinks and ties: where the one-sided derivatives differ, and which one was chosen."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from gradproof.oracle.layer import Oracle
 
 _NEAR = (2.0**-30, 2.0**-40)
 """Two distances from the point, relative to the array's scale. Across a kink the gradient jumps by
-as much at the lesser; in a smooth place it changes in proportion."""
+the same amount at both; at a smooth place its change is proportional to the distance."""
 _ONWARD = 2 * _NEAR[1] / (_NEAR[0] - _NEAR[1])
-"""Twice the change that is left between the lesser distance and the point, where the gradient has a
-slope there: a hull that is a little too wide, never too narrow."""
+"""Twice the change left between the smaller distance and the point, where the gradient has a slope
+there: the hull is then a little too wide, never too narrow."""
 
 
 def jumps(twin: Callable[..., Any], case: Case, directions: int) -> dict[str, tuple[Array, Array]]:
     """Least and greatest one-sided gradient of each argument that has a jump, in float64.
 
-    Both are equal where there is none. Empty when nothing jumps. Measured at a distance, they are
-    carried on to the point itself by their change between the two distances.
+    Both are equal where there is no jump. Empty when nothing jumps. They are measured at a distance
+    and extrapolated to the point from the two distances.
     """
     near = [_hull(twin, case, distance, directions) for distance in _NEAR]
     found = {}
     for name, (low, high) in near[1].items():
         far_low, far_high = near[0][name]
-        with np.errstate(invalid="ignore"):  # infinities, of which the difference is none
+        with np.errstate(invalid="ignore"):  # ∞ − ∞
             jump = (high - low) > 0.5 * (far_high - far_low)
             least = low - _ONWARD * np.abs(far_low - low)
             greatest = high + _ONWARD * np.abs(far_high - high)
@@ -65,7 +65,7 @@ def _hull(
 
 
 def _within(moved: Sequence[Array | None], arrays: Sequence[Array | None]) -> list[Array | None]:
-    """Moved arrays that keep to the range of the values that they were moved from."""
+    """Moved arrays, clipped to the range of the arrays that they were moved from."""
     return [
         m if m is None or a is None or not a.size else np.clip(m, a.min(), a.max())
         for m, a in zip(moved, arrays, strict=True)
@@ -77,12 +77,12 @@ def _scale(a: Array | None) -> float:
 
 
 def _direction(r: np.random.Generator, a: Array | None) -> Any:
-    """Either way, and no two entries equally far: of two that tie, each comes first once."""
+    """Random signs and distances, no two equal: of two tied entries, either comes first once."""
     return 0.0 if a is None else r.choice([-1.0, 1.0], a.shape) * r.uniform(0.5, 1.0, a.shape)
 
 
 def conventions(twin: Callable[..., Any], case: Case, found: list[Finding]) -> None:
-    """Turn a disagreement into `convention` where every entry over its bound chose at a kink."""
+    """Make a disagreement a `convention` where every wrong entry is another choice at a kink."""
     wrong = [f for f in found if f.verdict == "disagree" and f.comparison is not None]
     gradients = [f for f in wrong if f.quantity in case.arrays]
     if not gradients or len(gradients) < len(wrong):
@@ -102,7 +102,7 @@ def conventions(twin: Callable[..., Any], case: Case, found: list[Finding]) -> N
 
 
 def at_kink(twin: Callable[..., Any], case: Case) -> bool:
-    """Whether the inputs lie at a kink or tie; asked only where the hazards put some there."""
+    """Whether inputs lie at a kink or tie; only hazards that put some there are looked at."""
     if not {"grid", "few", "rectified", "constant-rows"} & set(case.hazards[:2]):
         return False
     return bool(jumps(twin, case, directions=1))

@@ -20,7 +20,7 @@ from gradproof.subject.subject import Subject
 
 
 def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
-    """Compare a layer with its twin, entry by entry, and look after its conduct."""
+    """Compare a layer with its twin, entry by entry, and check its conduct."""
     with clock("reference"):
         oracle = Oracle.of(subject.twin, case)
     with clock("draw"):

@@ -1,4 +1,4 @@
-"""Judging a network: each layer alone, the backward wiring, and the whole end to end."""
+"""Judging a network: each layer alone, the wiring, and the whole end to end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from gradproof.subject.subject import Subject
 
 
 def judge_network(subject: Subject, case: Case, clock: Clock, path: str = "") -> Judgement:
-    """Compare a network at the three depths; findings are in backward order, isolated first."""
+    """Compare a network at the three depths; isolated findings come first, in backward order."""
     with clock("reference"):
         oracle = NetworkOracle(subject.twin, case)
     with clock("draw"):
@@ -60,7 +60,7 @@ def judge_network(subject: Subject, case: Case, clock: Clock, path: str = "") ->
 def _isolated(
     subject: Subject, case: Case, oracle: Any, i: int, clock: Clock, path: str
 ) -> tuple[list[Finding], Any, int]:
-    """Findings on step i's layer, fed the reference's inputs and cotangent; and what it saved."""
+    """(findings, saved, samples) of step i's layer on the reference's inputs and cotangent."""
     step = case.layer.steps[i]
     name = f"{path}{step.outs[0]}"
     kinds = argument_kinds(step.layer, len(step.args))
@@ -102,7 +102,7 @@ def _finite(arrays: Iterable[Array | None]) -> bool:
 
 
 def _void(found: list[Finding]) -> None:
-    """Values have overflowed: there is no derivative that the two sides could agree on."""
+    """Make findings vacuous where values overflowed: there is no derivative to agree on."""
     for f in found:
         f.verdict, f.cause = "vacuous", "an input or cotangent is not finite"
 
@@ -114,11 +114,11 @@ def _read_only(arrays: Any) -> list[Array | None]:
 def _look_closer(
     subject: Subject, alone: Case, name: str, found: list[Finding], clock: Clock
 ) -> list[Finding]:
-    """A step that disagrees, again: a network by its own steps, a layer for kinks."""
+    """Look again at a step that disagrees: a network by its own steps, a layer for kinks."""
     if isinstance(alone, NetworkCase):
         inner = judge_network(subject, alone, clock, path=f"{name}.").findings
         faults = [f for f in inner if f.failed]
-        if not faults:  # its steps may be of two minds at a kink, or overflow
+        if not faults:  # only a kink or an overflow inside it can explain the difference
             free = {f.quantity: f for f in inner if f.depth == "free"}
             for f in (f for f in found if f.failed and f.quantity in free):
                 own = free[f.quantity]
@@ -139,13 +139,13 @@ def _whole(
     clock: Clock,
     found: list[Finding],
 ) -> tuple[dict[str, Comparison], dict[str, Comparison]]:
-    """Comparisons of the network's gradients, chained over the shared state and free."""
+    """Comparisons of the network's gradients: chained, and free."""
     net = case.layer
     comparisons: list[dict[str, Comparison]] = []
     values = largest([a for given in oracle.given for a in given if a is not None])
     slopes = largest([d for dy in oracle.cotangents for d in dy if d is not None])
     dy = received_dy(case)
-    scale = values * values * slopes  # what has underflowed is multiplied on its way
+    scale = values * values * slopes  # by which an underflow may be multiplied later
     for depth in ("chained", "free"):
         try:
             with clock("manual"), np.errstate(all="ignore"):
@@ -213,10 +213,10 @@ def _explain_own_runs(
 ) -> bool:
     """Whether a run differs only because rounding took it across a kink; then it agrees.
 
-    Two forwards that differ by rounding may land on two sides of a kink, and their gradients then
-    differ by anything. Manual's own run is right if every layer agrees with its twin on the inputs
-    and the cotangent that manual's run gave it, and the gradients are what the layers' add up to.
-    Inside of networks that are steps the chained run is manual's own as well.
+    Two forwards that differ by rounding may land on two sides of a kink, and then their gradients
+    may differ by any amount. Manual's own run is right if every layer agrees with its twin on the
+    inputs and the cotangent of that run, and the gradients are the sums of the layers'. Inside a
+    nested network the chained run is manual's own as well.
     """
     failed = [f for f in found if f.failed]
     nested = any(hasattr(step.layer, "steps") for step in case.layer.steps)
@@ -235,7 +235,7 @@ def _explain_own_runs(
 
 
 def _same(finding: Finding, array: Array) -> bool:
-    """Whether manual's array is this one, but for rounding."""
+    """Whether manual's array equals this one within rounding."""
     c = finding.comparison
     assert c is not None
     with np.errstate(invalid="ignore"):
@@ -245,7 +245,7 @@ def _same(finding: Finding, array: Array) -> bool:
 def _right_at_own_state(
     subject: Subject, case: Case, arrays: list[Array | None], clock: Clock
 ) -> dict[str, Array] | None:
-    """Outputs and gradients made of the layers' own, step by step; None where one is wrong."""
+    """Outputs and gradients put together from the layers', step by step; None if one is wrong."""
     net = case.layer
     given: list[list[Array | None]] = []
     all_ran: list[Ran] = []

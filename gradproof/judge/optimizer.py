@@ -1,4 +1,4 @@
-"""Judging an optimiser: each step from the reference's own parameters and state, entry by entry."""
+"""Judging an optimiser: each step starts from the reference's own parameters and state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gradproof.subject.subject import Subject
 
 
 def judge_optimizer(subject: Subject, case: OptimizerCase, clock: Clock) -> Judgement:
-    """Compare parameters and state after each step; both sides start it from the reference's."""
+    """Compare parameters and state after each step; both sides start it where the reference is."""
     params: Arrays = case.arrays
     state: State = {}
     judgement = Judgement(case)
@@ -45,7 +45,7 @@ def judge_update(
     try:
         with clock("manual"), np.errstate(all="ignore"):
             made = flat(*case.optimizer.step(case.arrays, case.grads, case.state))
-    except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
+    except Exception as error:  # noqa: BLE001  (the exception is the finding)
         text = f"step raised {type(error).__name__}: {error}"
         return [fault(path, case, "isolated", next(iter(case.arrays)), text)], floors, after
     with clock("judge"):
@@ -59,7 +59,7 @@ def judge_update(
 
 
 def sharing(made: Arrays, received: Arrays) -> Iterator[tuple[str, str]]:
-    """Pairs of a returned array and another one, returned or received, in the same memory."""
+    """Yield (returned array, the array that it shares memory with)."""
     pairs = [*combinations(reversed(made.items()), 2), *product(made.items(), received.items())]
     for (name, a), (other, b) in pairs:
         if np.shares_memory(a, b):
@@ -69,7 +69,7 @@ def sharing(made: Arrays, received: Arrays) -> Iterator[tuple[str, str]]:
 def pair_up(
     path: str, case: UpdateCase, made: Arrays, expected: Arrays, found: list[Finding]
 ) -> dict[str, Comparison]:
-    """A comparison for each parameter and state entry; what cannot be compared goes to `found`."""
+    """A comparison for each parameter and state entry; faults of the form go to `found`."""
     pending = {}
     for name in sorted(made.keys() ^ expected.keys()):
         text = "manual keeps it, torch does not" if name in made else "torch keeps it, manual not"

@@ -1,4 +1,4 @@
-"""Numbers too large for their dtype: what is lost on both sides may be lost in different ways."""
+"""Numbers too large for their dtype: two correct sides may overflow in different ways."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison
 
 _LESS = 2.0**-64
-"""Of a cotangent that is at most 1: with the largest numbers there are its products are small."""
+"""Factor that makes a cotangent of at most 1 so small that its products do not overflow."""
 
 
 def overflows(twin: Callable[..., Any], case: Case, found: list[Finding]) -> None:
-    """Make a disagreement vacuous where a side overflowed, and they differ in nothing else.
+    """Make a disagreement vacuous where a side overflowed and nothing else differs.
 
-    A sum in another order may be −∞ or NaN instead of ∞. That it is too large and not infinite by
-    itself is what smaller numbers tell: a gradient is linear in the cotangent, and an output that
-    is infinite at a pole, or no number outside of its domain, is so for inputs of the same signs
-    that are at most 1.
+    A sum in another order may be −∞ or NaN instead of ∞. Smaller numbers tell an overflow from a
+    value that is infinite by itself: a gradient is linear in the cotangent, and an output that is
+    infinite at a pole, or NaN outside its domain, is so for inputs of the same signs that are at
+    most 1.
 
-    Where torch alone overflowed on the way, manual has to be what torch is in float64.
+    Where torch alone overflowed on the way, manual has to equal torch in float64.
     """
     wrong = [f for f in found if f.verdict == "disagree" and _differs_in_the_infinite(f)]
     if not wrong:
@@ -51,7 +51,7 @@ def _over(f: Finding) -> tuple[Comparison, Array]:
 
 
 def _entries(values: Array | None, over: Array) -> Array:
-    """Those of the values; where there are none, NaN, which says nothing."""
+    """The values at these entries; NaN, which says nothing, if there are no values."""
     return np.full(np.count_nonzero(over), np.nan) if values is None else values[over]
 
 
@@ -64,13 +64,13 @@ def _differs_in_the_infinite(f: Finding) -> bool:
 
 
 def _lost_by_both(c: Comparison, small: Array, over: Array) -> Array:
-    """Which entries over their bounds are finite on neither side, though smaller ones are."""
+    """Which wrong entries are finite on neither side, though they are for smaller numbers."""
     finite = np.isfinite(c.manual[over]) | np.isfinite(c.reference[over])
     return np.asarray(~finite & np.isfinite(small))
 
 
 def _lost_by_torch(c: Comparison, precise: Array, over: Array) -> Array:
-    """Which entries over their bounds manual has, within a rounding, as torch has in float64."""
+    """Which wrong entries equal, within rounding, what torch has in float64."""
     with np.errstate(over="ignore"):
         rounded = precise.astype(c.manual.dtype)
     again = Comparison(np.asarray(c.manual[over]), rounded, c.scale)
@@ -91,11 +91,11 @@ def _smaller_gradients(twin: Callable[..., Any], case: Case) -> dict[str, Array 
 
 
 def _outputs_of_smaller(twin: Callable[..., Any], case: Case) -> dict[str, Array | None]:
-    """The outputs for inputs that are divided by a power of two each, so that none exceeds 1."""
+    """The outputs for inputs divided by powers of two, so that none exceeds 1."""
     try:
         smaller = [*map(_at_most_one, case.arrays.values())]
         return numbered("y", Oracle.of(twin, with_arrays(case, smaller)).y)
-    except Exception:  # noqa: BLE001  (they are outside of the function's domain)
+    except Exception:  # noqa: BLE001  (they may lie outside the function's domain)
         return {}
 
 

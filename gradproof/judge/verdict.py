@@ -41,7 +41,7 @@ class Finding:
 
     @cached_property
     def figures(self) -> Figures:
-        """Of the comparison; made when they are asked for, for a verdict needs none of them."""
+        """Of the comparison; computed late, since a verdict needs none of them."""
         return _NOTHING if self.comparison is None else figures(self.comparison)
 
     @property
@@ -67,12 +67,12 @@ class Finding:
 
     @property
     def across(self) -> bool:
-        """It agrees, but for a kink that a rounding has crossed."""
+        """Whether it agrees, except that rounding crossed a kink."""
         return self.verdict == "agree" and bool(self.cause)
 
     @property
     def measured(self) -> bool:
-        """Its ratio means something."""
+        """Whether its ratio means something."""
         return not (self.across or self.choice or self.verdict == "vacuous")
 
     def row(self, run: str, example: str, network: str, witness: str = "") -> Agreement:
@@ -99,7 +99,7 @@ class Finding:
 class Judgement:
     """All findings on one case.
 
-    floors   how many noise samples were needed;  kink: an input lay at a kink or tie
+    floors   noise samples taken;  kink: an input lay at a kink or tie
     """
 
     case: Case | OptimizerCase | UpdateCase
@@ -131,7 +131,7 @@ class Judgement:
     def culprit(self) -> Finding | None:
         """The first fault: isolated findings come first, in backward order.
 
-        A layer's other choice at a kink comes after its errors, but before what follows from it.
+        Another choice at a kink comes after errors, but before what follows from it.
         """
         failed = [f for f in self.findings if f.failed]
         alone = [f for f in failed if f.depth == "isolated"]
@@ -142,7 +142,7 @@ class Judgement:
 def settled(
     layer: str, case: Case | UpdateCase, depth: str, quantity: str, comparison: Comparison
 ) -> Finding:
-    """The finding for a comparison of which all samples were taken."""
+    """The finding for a comparison whose samples were all taken."""
     verdict, cause = "disagree", ""
     if comparison.within():
         cause = vacuous(comparison)
@@ -159,7 +159,7 @@ def fault(
     cause: str,
     verdict: str = "error",
 ) -> Finding:
-    """A finding without numbers: what was returned cannot be compared."""
+    """A finding without numbers: the returned array cannot be compared."""
     array: Any = case.arrays.get(quantity)
     return Finding(
         layer, case, depth, quantity, () if array is None else array.shape, verdict, cause

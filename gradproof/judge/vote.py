@@ -1,6 +1,6 @@
-"""Who agrees with whom on a disagreement, and whose fault it is.
+"""The vote on a disagreement: who agrees with whom, and whose fault it is.
 
-Two sides disagree, the hand-written gradient and autograd; the others are asked which is right.
+The hand-written gradient and autograd disagree; independent witnesses say which is right.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from gradproof.witnesses.enclosure.enclose import Enclosure
 from gradproof.witnesses.finite_differences import differences
 
 _ENTRIES = 6
-"""Of how many wrong entries the witnesses are asked, while they abstain."""
+"""The most wrong entries that the witnesses are asked about, as long as they abstain."""
 _ROUGHLY = 2.0**-6
-"""How far from a derivative a difference quotient may be, or a gradient that means to be one."""
+"""How far a difference quotient may be from a derivative, as a share of it."""
 _FORWARD = "your forward is not torch's function"
+_PROBABLY = "probably your backward pass (no independent check applies)"
 _BY_DESIGN = ", or its rule is no derivative by design (then name it in `by_design`)"
 
 
 @dataclass(frozen=True)
 class Votes:
-    """What was said on one entry of a finding: its worst, or the worst with a witness.
+    """The votes on one entry of a finding: its worst, or the worst that a witness speaks on.
 
     agreement     who agrees with whom, such as "autograd = complex step ≠ manual"; "" without vote
     verdict       whose fault it is, in words
@@ -48,7 +49,7 @@ class Votes:
 
 @dataclass(frozen=True)
 class _Opinion:
-    """Where a witness says that a derivative lies; at a kink, where the one-sided ones do."""
+    """The interval in which a witness sees the derivative; at a kink, the one-sided ones."""
 
     witness: str
     low: float
@@ -56,13 +57,13 @@ class _Opinion:
     kink: bool = False
 
     def off(self, value: float) -> float:
-        """How far a value lies outside."""
+        """How far a value lies outside the interval."""
         return max(self.low - value, value - self.high, 0.0) if math.isfinite(value) else math.inf
 
     def sides_with(self, value: float, other: float, bound: float) -> bool:
         """Whether a value is right within the bound, and nearer than the other.
 
-        In a layer that rounds much in float64 itself, a sixteenth of the gap will do.
+        In a layer that rounds a lot even in float64, a sixteenth of the gap is enough.
         """
         distance, gap = self.off(value), self.off(other)
         return distance < gap and (distance <= bound or distance <= gap / 16)
@@ -72,7 +73,7 @@ def votes(subject: Subject, finding: Finding) -> Votes:
     """Ask manual, autograd and the witnesses about an entry that disagrees."""
     worst, c = finding.figures.worst_index, finding.comparison
     if c is None:
-        return Votes(worst, "", "the contract of a layer is broken")
+        return Votes(worst, "", "the layer breaks its contract")
     if finding.choice:
         text = "manual ≠ autograd, both one-sided derivatives"
         return Votes(worst, text, "kink: another choice than PyTorch's")
@@ -84,8 +85,8 @@ def votes(subject: Subject, finding: Finding) -> Votes:
     index, opinions = _opinions(finding)
     m, r, bound = (float(a[index]) for a in (c.manual, c.reference, c.bound))
     if not opinions:
-        verdict = _FORWARD if same is False else "the backward pass, if autograd is right"
-        return Votes(index, "manual ≠ autograd, no witness speaks", verdict)
+        verdict = _FORWARD if same is False else _PROBABLY
+        return Votes(index, "manual ≠ autograd, no witness", verdict)
     if opinions[-1].kink:
         return Votes(index, *_at_a_kink(finding, opinions[-1], m, r, bound))
     return Votes(index, *_two_against_one(finding, opinions, m, r, bound, same))
@@ -94,9 +95,9 @@ def votes(subject: Subject, finding: Finding) -> Votes:
 def _two_against_one(
     finding: Finding, opinions: list[_Opinion], m: float, r: float, bound: float, same: bool | None
 ) -> tuple[str, str]:
-    """The agreement and the verdict; the last opinion is the one that decides.
+    """The agreement and the verdict; the last opinion decides.
 
-    same    of `_forward_agrees`: that torch is wrong takes a forward that is known to be torch's
+    same    from `_forward_agrees`: only if the forward is torch's can torch be called wrong
     """
     with_autograd = [o.witness for o in opinions if o.sides_with(r, m, bound)]
     with_manual = [o.witness for o in opinions if o.sides_with(m, r, bound)]
@@ -137,9 +138,9 @@ def _at_a_kink(
 
 
 def _opinions(finding: Finding) -> tuple[tuple[int, ...], list[_Opinion]]:
-    """What witnesses say of the worst entry that one of them speaks on; who decides comes last.
+    """What witnesses say of the worst entry that one speaks on; the one that decides comes last.
 
-    A kink is passed by for an entry where there is none. Differences are asked where nobody speaks.
+    An entry without a kink is preferred. Finite differences are asked where nobody else speaks.
     """
     proved = _enclosure(finding.layer_case)
     kinks = []
@@ -169,9 +170,9 @@ def _spoken(
 
 
 def _contradicted(finding: Finding, index: tuple[int, ...], opinion: _Opinion) -> bool:
-    """Whether forward on plain floats changes otherwise than it does on balls, by far.
+    """Whether forward on plain floats has a very different slope than on balls.
 
-    It may treat them in another way, or keep something that they do not pass through.
+    It may treat balls differently, or use a value that does not pass through them.
     """
     estimate = differences(finding.layer_case, finding.quantity, index)
     if estimate is None:
@@ -187,7 +188,7 @@ def _estimated(finding: Finding, index: tuple[int, ...]) -> Iterator[_Opinion]:
         value, error = estimate
         opinion = _Opinion("finite differences", value - error, value + error)
         if opinion.off(float(c.manual[index])) or opinion.off(float(c.reference[index])):
-            yield opinion  # otherwise it cannot tell them apart
+            yield opinion  # else it cannot tell the two apart
 
 
 def _worst(finding: Finding) -> Iterator[tuple[int, ...]]:
@@ -213,13 +214,13 @@ def _enclosure(case: Case) -> Enclosure | None:
 def _wrong_backward(finding: Finding) -> str:
     if not isinstance(finding.case, NetworkCase):
         return "the backward pass is wrong"
-    # Layers are judged first, so what is left of a network is how it joins them.
+    # Layers are judged first, so what is left of a network is how it connects them.
     what = "backward pass" if finding.depth == "free" else "wiring"
     return f"the network's {what} is wrong"
 
 
 def _forward_agrees(subject: Subject, case: Case) -> bool | None:
-    """Whether forward is torch's function, in float64; None where its outputs are all rounding."""
+    """Whether forward is torch's function, in float64; None if its outputs are only rounding."""
     judging = judge_network if isinstance(case, NetworkCase) else judge_layer
     found = judging(subject, wide(case), Clock()).findings
     outputs = [f for f in found if f.quantity not in case.arrays and not f.layer]

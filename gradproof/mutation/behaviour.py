@@ -1,4 +1,4 @@
-"""What a layer or an optimiser does on a case, and whether a bug in it changes that."""
+"""What a layer or an optimiser returns on a case, and whether a bug changes that."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ T = TypeVar("T")
 class Behaviour:
     """Every array that is returned, by name.
 
-    said    what was raised, or which of them share memory
+    said    what was raised, or which arrays share memory
     """
 
     arrays: dict[str, Array]
     said: str = ""
 
     def same(self, other: Behaviour) -> bool:
-        """To the last bit."""
+        """Whether both are equal to the last bit."""
         return self._alike(other) and all(
             np.array_equal(a, other.arrays[n], equal_nan=True) for n, a in self.arrays.items()
         )
 
     def differs(self, other: Behaviour) -> bool:
-        """In any entry by more than rounding, or in anything that is no number."""
+        """Whether they differ by more than rounding, or in anything but numbers."""
         if not self._alike(other):
             return True
         pairs = [(a, other.arrays[n]) for n, a in self.arrays.items()]
@@ -75,7 +75,7 @@ def behaviour(case: Any) -> Behaviour:
 
 
 def _shared(grads: dict[str, Array], dy: passes.Dy) -> str:
-    """Gradients that can be written to and share memory with another one, or with dy."""
+    """Writable gradients that share memory with another one or with dy, as text."""
     others = {**grads, **{n: d for n, d in numbered("dy", dy).items() if d is not None}}
     return "shared: " + ", ".join(
         f"{a} {b}"
@@ -97,9 +97,9 @@ def _steps(case: OptimizerCase) -> Behaviour:
 
 
 def fresh(case: T) -> T:
-    """The same case with a layer that has computed nothing yet.
+    """The same case with a new layer.
 
-    A layer may keep what it derives from its options, and would keep what a bug made of them.
+    A layer may cache what it derives from its options, and would then cache what a bug made.
     """
     if dataclasses.is_dataclass(case) and not isinstance(case, type):
         options = [f.name for f in dataclasses.fields(case) if f.init]

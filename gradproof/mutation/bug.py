@@ -1,4 +1,4 @@
-"""A planted bug: one fragment of a function's source, and the wrong one that takes its place."""
+"""A planted bug: a fragment of a function's source, and the wrong one that replaces it."""
 
 from __future__ import annotations
 import __future__
@@ -21,15 +21,15 @@ class BugError(ValueError):
 class Bug:
     """One small wrong rule, as data.
 
-    name        tells it from all others
+    name        a name of its own
     kind        the layer, optimiser or network type that is wrong with it
-    function    whose source it changes: "module:function" or "module:Class.method"
-    old, new    a fragment that stands in that source, and what takes its place
-    at          which of the places where `old` stands, from 0; None if there is only one
-    quantities  the arguments whose gradients are wrong; () if it is not known
-    cause       what is wrong, in one word; "" if it is not known
+    function    the function that it changes: "module:function" or "module:Class.method"
+    old, new    a fragment of that source, and what replaces it
+    at          which occurrence of `old`, from 0; None if there is only one
+    quantities  the arguments whose gradients are wrong; () if not known
+    cause       what is wrong, in one word; "" if not known
     exposed     the condition under which it shows
-    origin      where it was reported, or the class of mistakes that it belongs to
+    origin      where it was reported, or its class of mistakes
     """
 
     name: str
@@ -47,8 +47,7 @@ class Bug:
     def planted(self) -> Iterator[None]:
         """Within it the function is wrong, under every name by which it was imported.
 
-        Raises    BugError when there is no such function or fragment, or what comes of it is not
-                  Python
+        Raises    BugError when there is no such function or fragment, or the result is not Python
         """
         function = find(self.function)
         right = function.__code__
@@ -101,7 +100,7 @@ def find(path: str) -> FunctionType:
 
 
 def unwrapped(found: Any) -> Any:
-    """The function that a property or a wrapper such as that of functools.cache holds."""
+    """The function inside a property or a wrapper such as functools.cache."""
     for inner in ("func", "fget", "__wrapped__", "__func__"):
         found = getattr(found, inner, None) or found
     return found

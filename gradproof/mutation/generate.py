@@ -1,4 +1,4 @@
-"""Automatic bugs: every slip of the hand in every backward pass and every optimiser's update."""
+"""Automatic bugs: every operator on every line of every backward pass and optimiser's update."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ LONGEST = 60
 
 
 def automatic(subject: Subject) -> list[Bug]:
-    """The subject's automatic bugs; those that come to the same source are made once."""
+    """The subject's automatic bugs; two that give the same source are one."""
     return [bug for path, kinds in users(subject).items() for bug in bugs_of(path, kinds[0])]
 
 
 def users(subject: Subject) -> dict[str, tuple[str, ...]]:
     """The layers and optimisers that go through each function of a backward pass or update.
 
-    These are the methods themselves, whoever defines them, and the functions of the same package
-    that they call and `forward` does not.
+    These are the methods themselves, inherited or not, and the functions of the same package that
+    they call and `forward` does not.
     """
     found: dict[str, tuple[str, ...]] = {}
     for kind in (*subject.rules, *subject.optimizers):

@@ -27,20 +27,20 @@ from gradproof.subject import passes
 from gradproof.subject.subject import Subject
 
 PATIENCE = 2.0
-"""Seconds after which a counterexample is small enough."""
+"""Seconds spent on shrinking a counterexample."""
 HASTY = 6
-"""Samples of the noise on the way to a smaller case; the smallest is judged with all of them."""
+"""Noise samples while shrinking; the smallest case is judged with all of them."""
 TRIED, JUDGED = 200, 6
-"""Networks that are run until one shows the bug, and judged until one of them blames a layer."""
+"""The most networks run to find those that show the bug, and the most of these judged."""
 
 
 class TimeUp(BaseException):
-    """The bug makes something run for too long. No `except Exception` can swallow it."""
+    """The bug makes something run too long. No `except Exception` catches it."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """A case on which the right code is right, and what it does there."""
+    """A case on which the right code agrees, and what it returns there."""
 
     case: Any
 
@@ -51,7 +51,7 @@ class Ground:
 
 @dataclass
 class Grounds:
-    """Where bugs are hunted: cases drawn once with the right code, as a run draws them.
+    """The cases in which bugs are hunted: drawn once with the right code, as a run draws them.
 
     cases    of each layer and optimiser;  networks: in all
     """
@@ -74,7 +74,7 @@ class Grounds:
         return self._known[kind]
 
     def draw(self, kinds: Sequence[str]) -> None:
-        """Have everything ready in which a bug of these kinds is hunted."""
+        """Draw all cases for bugs of these kinds now."""
         optimizers = {kind.__name__ for kind in self.subject.optimizers}
         for kind in kinds:
             self.of(kind)
@@ -114,7 +114,7 @@ def _kinds_in(layer: Any) -> Iterator[str]:
 
 @dataclass
 class Hunted:
-    """What came of a bug.
+    """The result for one bug.
 
     outcome   killed, survived, equivalent (nothing but rounding changed) or timeout
     examples  cases drawn until it was killed, or in all;  seconds: the same
@@ -145,14 +145,14 @@ def hunt(
 ) -> Hunted:
     """Judge the cases of these kinds up to the first that kills the bug.
 
-    limit    seconds after which the bug is left alone
-    every    whether those are judged too in which the code seems to do the same to the last bit
-    shrink   whether the case that kills it is made smaller and explained, which takes longer than
-             to find it
+    limit    seconds after which the hunt for this bug ends
+    every    whether cases are judged too in which the bug changes no bit
+    shrink   whether the case that kills it is shrunk and explained, which takes longer than to
+             find it
     """
     found = Hunted()
     subject = grounds.subject
-    grounds.draw(kinds)  # now, so that it takes none of the bug's time
+    grounds.draw(kinds)  # now, so that it does not count as the bug's time
     started = perf_counter()
     killer = None
     try:
@@ -195,7 +195,7 @@ def _killed(
 
 
 def _shrunk(grounds: Grounds, bug: Bug, killer: Judgement) -> Judgement:
-    """The smallest counterexample that a run would print; the killer if time is up before."""
+    """The smallest counterexample that a run would print; the killer if time is up first."""
     subject = grounds.subject
     until = perf_counter() + PATIENCE
     known: dict[str, Judgement] = {}
@@ -222,7 +222,7 @@ def _shrunk(grounds: Grounds, bug: Bug, killer: Judgement) -> Judgement:
 
 
 def _name(subject: Subject, bug: Bug, judgement: Judgement, found: Hunted, why: bool) -> None:
-    """What the judge says of it, as a user would read it; why: the cause too."""
+    """Record what the judge names, as a user would read it; why: the cause too."""
     finding = judgement.culprit
     assert finding is not None
     if why:

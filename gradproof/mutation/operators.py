@@ -1,7 +1,7 @@
-"""Slips of the hand in Python's syntax: what may stand in a node's place by mistake.
+"""Mutation operators: what a person may write by mistake in place of a node of the syntax tree.
 
-Each rule looks at nodes of one type. The class of mistakes is the slip's origin; it has a cause
-where the slip would show as that and as nothing else.
+Each rule takes nodes of one type. A slip's origin is its class of mistakes; it has a cause if it
+can show in one way only.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _SCALED = (ast.Mult, ast.Div, ast.MatMult)
 
 @dataclass(frozen=True)
 class Slip:
-    """`new` in the place of a node; origin: the class of mistakes; cause: one word, or ""."""
+    """`new` in place of a node; origin: the class of mistakes; cause: one word, or ""."""
 
     node: ast.AST
     new: str
@@ -75,14 +75,14 @@ class Source:
         self._starts = [0, *itertools.accumulate(lengths)]
 
     def slips(self) -> Iterator[Slip]:
-        """All of the function's body, in the order of the lines."""
+        """Yield every slip in the function's body, line by line."""
         for statement in self.function.body:
             for node in ast.walk(statement):
                 for rule in RULES.get(type(node), ()):
                     yield from rule(self, node)
 
     def span(self, node: Any) -> tuple[int, int]:
-        """Where the node's text begins and ends."""
+        """Start and end of the node's text."""
         data = self.text.encode()
         ends = ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset))
         start, end = (len(data[: self._starts[n - 1] + c].decode()) for n, c in ends)
@@ -100,7 +100,7 @@ class Source:
         return self._parents.get(node)
 
     def in_place(self, slip: Slip) -> str:
-        """What is written there: in parentheses where the operator around it would bind tighter."""
+        """The slip's text, in parentheses where the operator around it binds tighter."""
         start, end = self.span(slip.node)
         alone = self.text[start - 1 : start] + self.text[end : end + 1] == "()"
         if alone or isinstance(slip.node, ast.Slice) or not isinstance(slip.node, ast.expr):
@@ -120,11 +120,11 @@ class Source:
         return [e.id for e in names if isinstance(e, ast.Name)]
 
     def causes(self, *words: str) -> Sequence[str]:
-        """What is wrong with an entry of a dictionary: of gradients, or of an optimiser's state."""
+        """The causes of a wrong dictionary entry: as given for gradients, "state" for a state."""
         return words if self.function.name == "backward" else ["state"] * len(words)
 
     def direct(self, node: Any) -> bool:
-        """Whether a factor at this node is a factor of a whole gradient that is returned."""
+        """Whether a factor at this node multiplies a whole returned gradient."""
         child, parent = node, self.parent(node)
         while not isinstance(parent, ast.stmt):
             if isinstance(parent, ast.BinOp):
@@ -364,7 +364,7 @@ def _returned(s: Source, node: Any) -> Iterator[Slip]:
 
 
 def _variable(s: Source, node: Any) -> Iterator[Slip]:
-    """A saved value or an argument where the next one was meant."""
+    """A saved value or an argument in place of the next one."""
     names = [*s.saved, *(a.arg for a in s.function.args.args[2:])]
     if isinstance(node.ctx, ast.Load) and node.id in names and s.saved and len(names) > 1:
         after = names[(names.index(node.id) + 1) % len(names)]

@@ -1,4 +1,4 @@
-"""What the judge made of each planted bug, and how often it was right."""
+"""The outcome of each planted bug, and how often the judge named it rightly."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ CAUSES = {
     "dtype": r"dtype",
     "alias": r"shares memory|writes into",
     "nan": r"not a number|infinite",
-    "state": r"^\w+\.\w+:|in its state|second backward",
+    "state": r"^\w+\.\w+:|in its state|second (backward|forward)",
     "order": r"reversed|\border\b|transposed|axes .* swapped",
     "epsilon": r"\beps\b|special value",
     "constant": r"\bfactor\b|off by|a constant|as if",
     "wiring": r"\bstep\b|used twice|of the uses",
 }
-"""The one word for what is wrong with a bug → what the judge has to say of "quantity: cause"."""
+"""A bug's cause, in one word → the pattern that the judge's "quantity: cause" has to match."""
 LEAST = 0.99
-"""The share of the automatic bugs that has to be killed, of those that change anything."""
+"""The share of the automatic bugs that must be killed, of those that change anything."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ def names(cause: str, quantity: str, said: str) -> bool:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many bugs there are in a class, and what became of them.
+    """The bugs of a class, counted by outcome.
 
-    layer, network, cause    (right, all that could be) named: alone, in a network, and why
+    layer, network, cause    (named rightly, all): the layer alone, in a network, the cause
     size, examples           medians, of the killed; None without any
     """
 
@@ -140,7 +140,7 @@ def _median(numbers: Sequence[int]) -> float | None:
 
 
 def passed(rows: Sequence[Row]) -> bool:
-    """Whether the judge is as good as it has to be."""
+    """Whether the judge is good enough."""
     catalogue = [r for r in rows if r.group == "catalogue"]
     automatic = tally("", [r for r in rows if r.group == "automatic"])
     return (

@@ -1,1 +1,1 @@
-"""PyTorch's side of a case: of a layer, a network, an optimiser."""
+"""PyTorch's side of a case: a layer's, a network's, an optimiser's."""

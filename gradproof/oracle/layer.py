@@ -54,9 +54,9 @@ class Oracle:
         return dict(zip(self.names, map(array_or_none, self._gradients), strict=True))
 
     def magnitudes(self, backward: bool = True) -> list[Array | None]:
-        """Σ |term| of each output and then each gradient where all are sums of products, else [].
+        """Σ |term| of each output, then each gradient, if all are sums of products; else [].
 
-        backward   whether gradients are wanted; without, they are None
+        backward   whether gradients are needed; if not, they are None
         """
         if not sums_of_products(self._outputs):
             return []
@@ -68,7 +68,7 @@ class Oracle:
         return [*map(array_or_none, (*outputs, *terms))]
 
     def cheap_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
-        """(disturbed, undisturbed) of each gradient; only the incoming cotangent is disturbed.
+        """Yield (disturbed, undisturbed) of each gradient, with the incoming cotangent disturbed.
 
         The gradient is linear in it, so no kink is crossed and the forward is not repeated.
         """
@@ -80,9 +80,9 @@ class Oracle:
     def thorough_samples(
         self, backward: Callable[[], bool] = lambda: True
     ) -> Iterator[list[tuple[Array, Array] | None]]:
-        """The same for each output and then each gradient, with all arithmetic disturbed.
+        """Yield the same for each output, then each gradient, with all arithmetic disturbed.
 
-        backward   whether the next sample is to have gradients; without, they are None
+        backward   whether the next sample needs gradients; if not, they are None
         """
         mode = Disturbance(seed=0)
         nothing: list[Tensor | None] = [None] * len(self._smooth)

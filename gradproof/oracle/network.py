@@ -20,7 +20,7 @@ class NetworkOracle:
     """The network run by its layers' twins on one autograd graph.
 
     Each use of a value is a view of its own. The gradient of a step's outputs with respect to its
-    views is the layer's alone; that with respect to the values is what torch accumulated.
+    views is that of the layer alone; with respect to the values it is what torch accumulated.
 
     y          the network's outputs
     given      per step, the arrays its layer received (None: absent)
@@ -81,7 +81,7 @@ class NetworkOracle:
         return tuple(u is not None and u.requires_grad for u in self._uses[i])
 
     def cheap_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
-        """(disturbed, undisturbed) of y and the gradients; what the steps pass on is disturbed."""
+        """Yield (disturbed, undisturbed) of y and the gradients; steps' results are disturbed."""
         exact = [*self._outs[-1], *self._gradients]
         for k in range(tensors.CHEAP):
             _, outs = self._run(self.inputs, seed=1000 * k)
@@ -93,7 +93,7 @@ class NetworkOracle:
             yield [pair(m, e) for m, e in zip(moved, exact, strict=True)]
 
     def thorough_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
-        """The same with all arithmetic disturbed, inside the layers as well."""
+        """Yield the same with all arithmetic disturbed, inside the layers too."""
         mode = Disturbance(seed=1)
         with mode:
             exact = self._everything()

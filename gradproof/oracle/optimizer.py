@@ -62,7 +62,7 @@ def as_arrays(pair: tuple[Tensors, States]) -> tuple[Arrays, State]:
 
 
 def noise_samples(twin: ReferenceStep) -> Iterator[dict[str, Any]]:
-    """(disturbed, undisturbed) of each entry of a step run with its arithmetic disturbed."""
+    """Yield (disturbed, undisturbed) of each array of a step with all arithmetic disturbed."""
     mode = Disturbance(seed=2)
     with mode:
         exact = twin()

@@ -11,13 +11,13 @@ from torch import Tensor
 from gradproof.arrays import Array
 
 CHEAP = 4
-"""Samples in which only cotangents are disturbed, before whole runs are."""
+"""The most cheap samples, in which only cotangents are disturbed."""
 THOROUGH = 32
-"""Samples of whole disturbed runs that are taken at most."""
+"""The most thorough samples, in which all arithmetic is disturbed."""
 
 
 def tensor(array: Array, smooth: bool = False) -> Tensor:
-    """A tensor of its own memory."""
+    """A tensor with memory of its own."""
     made = torch.from_numpy(np.array(array, order="C"))
     return made.requires_grad_() if smooth else made
 

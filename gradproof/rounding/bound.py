@@ -6,9 +6,9 @@
 where g_k is the reference with its arithmetic disturbed in the last place, and g the same run
 undisturbed; for a sum of products, u Σ |term| is one more of these. `least` is what underflow may
 lose: the smallest normal number, times the size of the data that may multiply it afterwards.
-Nothing of manual enters the floor, so a wrong gradient cannot raise its own bound. Samples are
-taken only until everything is within the bound: each can only raise it, so an early acceptance is
-the verdict that all of the samples would have given.
+Nothing of manual enters the floor, so a wrong gradient cannot raise its own bound. Sampling stops
+as soon as everything is within the bound: a sample can only raise it, so the verdict is the one
+that all samples would have given.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 C = 16.0
-"""Errors of up to C noise floors are rounding; see docs/decisions."""
+"""Errors of up to C noise floors are rounding; `make calibrate` measures what C buys."""
 
 
 @cache
@@ -65,7 +65,7 @@ class Comparison:
         return floor if _finite(floor) else np.where(np.isfinite(floor), floor, 0.0)
 
     def add(self, disturbed: Array, undisturbed: Array) -> None:
-        """One more sample of the noise; where only one side is finite, anything may be."""
+        """Add a sample of the noise; where only one side is finite, the noise is infinite."""
         self.samples += 1
         if self.exact:
             return
@@ -79,7 +79,7 @@ class Comparison:
         self._raise(noise)
 
     def add_terms(self, terms: Array) -> None:
-        """Σ |term| of the sum that each entry is: u times it is rounding; see `magnitude`."""
+        """Add Σ |term| of the sum that each entry is: u times it is rounding."""
         self.samples += 1
         if self.exact:
             return
@@ -87,7 +87,7 @@ class Comparison:
             noise = np.asarray(np.abs(terms))
             noise *= self._roundoff
             noise += self._least
-            if not _finite(noise):  # too large to be added up: nothing is said
+            if not _finite(noise):  # Σ |term| overflowed, and says nothing
                 noise = np.where(np.isfinite(noise), noise, 0.0)
         self._raise(noise)
 
@@ -109,12 +109,12 @@ class Comparison:
 
 
 def _finite(array: Array) -> bool:
-    """Of numbers that are not negative; in one pass, for their largest tells."""
+    """Whether all numbers are finite; they are not negative, so the largest decides."""
     return math.isfinite(np.maximum.reduce(array, axis=None, initial=0.0))
 
 
 def same(a: Array, b: Array) -> Array:
-    """Equal infinities, and NaN on both sides, are no difference."""
+    """Where two arrays are equal; NaN on both sides counts as equal."""
     return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))
 
 
@@ -144,7 +144,7 @@ def within(comparisons: Mapping[str, Comparison]) -> bool:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a comparison says in numbers; the fields are those of `records.Agreement`."""
+    """A comparison in numbers; the fields are those of `rows.Agreement`."""
 
     max_abs_diff: float
     max_ulp_diff: float
@@ -160,7 +160,7 @@ class Figures:
 
 BLIND = "bound as large as the values"
 _FEW = 64
-"""Of most arrays so many entries tell what all would."""
+"""For most arrays the first entries already decide; so many are looked at first."""
 
 
 def vacuous(c: Comparison) -> str:

@@ -4,11 +4,11 @@ A `TorchDispatchMode` sees each aten operation of forward and backward alike, be
 that saved values and cotangents are disturbed with the rest. Three rules make it the arithmetic's
 own uncertainty and nothing else:
 
-* Fused kernels hide their inner roundings, so they are run as torch's own decompositions; oneDNN's
-  recurrent layers and flash attention, which have none, are not chosen.
+* Fused kernels hide their inner roundings, so torch's own decompositions are run; oneDNN's
+  recurrent layers and flash attention, which have no decomposition, are switched off.
 * A contraction's rounding is not proportional to its result, so its operands are disturbed too:
-  another order of summation looks like that. What goes beyond is in `systematic`. An operation of
-  which nothing is known here, such as a convolution or a determinant, is taken for one.
+  another order of summation looks like that; `summation` adds what this does not show. An unknown
+  operation, such as a convolution or a determinant, is treated as a contraction.
 * Decisions (comparisons, signs, arg-maxima) are taken by the undisturbed run and replayed, so that
   a disturbance never crosses a kink.
 
@@ -49,14 +49,14 @@ _PASSIVE = frozenset(
 _DECISIONS = frozenset("sign sgn floor ceil round trunc".split())
 _PIECEWISE = frozenset("hardshrink_backward softshrink_backward rrelu_with_noise".split())
 _COMPOSITE = "CompositeImplicitAutograd"
-"""The key of operations that torch itself writes as others."""
+"""The key of operations that torch itself composes from others."""
 _WIDTH = 4.0  # a disturbance is uniform within ± _WIDTH/2 units of roundoff
 _POOL = 1 << 16
 
 
 @cache
 def _pool(dtype: torch.dtype, repeats: int) -> torch.Tensor:
-    """Uniform disturbances to slice from, the same in every process, one after another so often."""
+    """A pool of uniform disturbances, repeated so often; the same in every process."""
     roundoff = torch.finfo(dtype).eps / 2
     numbers = np.random.default_rng(2).uniform(-_WIDTH / 2, _WIDTH / 2, _POOL) * roundoff
     return torch.from_numpy(numbers).to(dtype).repeat(repeats)
@@ -65,13 +65,13 @@ def _pool(dtype: torch.dtype, repeats: int) -> torch.Tensor:
 def disturb(t: torch.Tensor, seed: int) -> torch.Tensor:
     """t with every entry disturbed in its last place, the same way for the same seed.
 
-    Only towards zero: what is a probability remains one.
+    Only towards zero, so that a probability stays one.
     """
     return t.addcmul(_finite(t), _slice(t, Random(seed)).abs(), value=-1)  # noqa: S311  (noise, no secret)
 
 
 def _finite(t: torch.Tensor) -> torch.Tensor:
-    """Infinity has no last place; a share of it taken off would leave NaN."""
+    """t with 0 for what is not finite: infinity has no last place."""
     return torch.nan_to_num(t, nan=0.0, posinf=0.0, neginf=0.0)
 
 
@@ -83,7 +83,7 @@ def _slice(like: torch.Tensor, random: Random) -> torch.Tensor:
 
 
 class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Runs torch with fused kernels taken apart; the first run is exact and notes its decisions.
+    """Runs torch with fused kernels decomposed; the first run is exact and records its decisions.
 
     Each later run, begun by `again`, disturbs every arithmetic result and replays the decisions.
     """
@@ -99,8 +99,8 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _should_skip_dynamo(cls) -> bool:
         """Nothing here is compiled.
 
-        Else torch puts a wrapper around each operation, which costs as much as the disturbance
-        itself, and loads its compiler for it.
+        Otherwise torch wraps each operation, which costs as much as the disturbance itself, and
+        loads its compiler.
         """
         return False
 
@@ -173,7 +173,7 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _choose_fused(onednn: bool, flash: bool) -> tuple[bool, bool]:
-    """Whether torch may choose oneDNN's kernels and flash attention; returns what held before."""
+    """Set whether torch may use oneDNN and flash attention; returns the settings before."""
     backends: Any = torch.backends  # whose properties torch has no types for
     before = backends.mkldnn.enabled, backends.cuda.flash_sdp_enabled()
     backends.mkldnn.enabled = onednn
@@ -182,7 +182,7 @@ def _choose_fused(onednn: bool, flash: bool) -> tuple[bool, bool]:
 
 
 def _counts(func: Any, out: torch.Tensor) -> bool:
-    """A lone whole number that was added to in place, such as an optimiser's step, is exact."""
+    """Whether it is a counter, such as an optimiser's step: one whole number, added to in place."""
     adds = func.overloadpacket is torch.ops.aten.add_
     return adds and out.ndim == 0 and bool(out == out.round())
 
@@ -192,7 +192,7 @@ _roles: dict[Any, Any] = {}
 
 
 def _role_of(func: Any) -> Any:
-    """None for a view, a function to run instead, or what kind of operation it is."""
+    """None for a view, a function to run instead, or the properties of the operation."""
     if func not in _roles:
         _roles[func] = _find_role(func)
     return _roles[func]

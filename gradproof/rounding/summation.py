@@ -1,10 +1,10 @@
-"""What random disturbances in the last place do not show: roundings that all go one way, underflow.
+"""What random disturbances do not show: roundings that all go one way, and underflow.
 
 A sum of n terms in any order is off by at most (n − 1) u Σ |term|. Random disturbances of the terms
-average out far below that, but equal addends all round the same way and come near it.
+average out far below that, but equal terms all round the same way and come near it.
 
-A product below the smallest normal number has lost digits, or everything, and what is left of it
-may be divided by something small. In proportion to what is left no disturbance says so.
+A product below the smallest normal number has lost digits, or all of them, and may be divided by
+something small afterwards. A disturbance in proportion to the product does not show that.
 
 Source    Higham, Accuracy and Stability of Numerical Algorithms (2002), §4.2 for sums; §2.1: sums
           and differences do not lose digits to underflow, so these are not looked at
@@ -57,7 +57,7 @@ def add_sum(
 
 
 def _count(func: Callable[..., Any], args: Sequence[Any], i: int) -> torch.Tensor:
-    """How many terms each entry is the sum of: what the operation makes of ones."""
+    """How many terms each entry is the sum of: the operation's result on ones."""
     ones = [torch.ones_like(a) if isinstance(a, torch.Tensor) else a for a in args]
     return _result(func(*ones), i)
 
@@ -78,7 +78,7 @@ def _length(base: str, args: Sequence[Any], out: torch.Tensor) -> int:
 
 
 def underflow(base: str, args: Sequence[Any], out: torch.Tensor, noise: torch.Tensor) -> None:
-    """Let results below the smallest normal number be anything down to 0, and a lost product be.
+    """Disturb results below the smallest normal number by anything down to 0, and lost products.
 
     noise     as in `add_sum`
     """

@@ -1,10 +1,9 @@
-"""What is nothing but sums of products: how far another order of adding can take it.
+"""Sums of products: how much another order of adding can change them.
 
 A sum of n terms is off by at most (n − 1) u Σ |term|, in whatever order they are added. Run on the
 magnitudes of its arguments and cotangents, a twin that only multiplies and adds up gives Σ |term|
-of each output and gradient: one plain run says what takes several disturbed ones. u Σ |term| as
-the floor is, for C terms or fewer, that bound; of more terms disturbances in `systematic` allow
-more than this does.
+of each output and gradient: one plain run in place of several disturbed ones. With C terms or
+fewer, C floors of u Σ |term| are that bound; for more terms `summation` allows more than this.
 
 Source    Higham, Accuracy and Stability of Numerical Algorithms (2002), §4.2
 """
@@ -24,9 +23,9 @@ _LEAF = "torch::autograd::AccumulateGrad"
 
 
 def sums_of_products(outputs: Iterable[Tensor]) -> bool:
-    """Whether autograd's graph of the outputs is of such operations alone.
+    """Whether autograd's graph of the outputs has only products, sums and views.
 
-    A sum of two tensors is none: where they cancel, it is as exact as its operands are.
+    A sum of two tensors does not count: where they cancel, it is as exact as its operands are.
     """
     nodes = [y.grad_fn for y in outputs]
     seen = set()
@@ -45,5 +44,5 @@ def sums_of_products(outputs: Iterable[Tensor]) -> bool:
 
 
 def magnitude(t: Tensor) -> Tensor:
-    """|t|, a leaf of its own as t is; an index as it is."""
+    """|t| as a leaf; an index unchanged."""
     return t.detach().abs().requires_grad_(t.requires_grad) if t.is_floating_point() else t

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all: under another name first, then moved into place."""
+"""Files are written whole or not at all: under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gradproof.errors import InputError
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A file to fill; at the end it becomes `path`, or goes if anything is raised."""
+    """Yield a temporary file; it becomes `path` at the end, or is removed on an exception."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
@@ -37,14 +37,14 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def try_writing(folder: Path, otherwise: str = "") -> None:
-    """Say now, not after hours of judging, that nothing can be written there."""
+    """Raise InputError now, not after hours of judging, if the folder cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise InputError(
-            f"{folder} cannot be written to ({error.strerror}); make it a folder that can"
+            f"{folder} cannot be written to ({error.strerror}); make it a writable folder"
             f"{otherwise}"
         ) from error
 

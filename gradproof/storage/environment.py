@@ -1,4 +1,4 @@
-"""Where a run took place."""
+"""The environment of a run: versions, processor, commit."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def _cpu() -> str:
 
 
 def commit(root: Path, leave: Path | None = None) -> str:
-    """The checked-out commit of the project, with "+" where files of it have been changed.
+    """The checked-out commit of the project, with "+" if any of its files has changed.
 
-    leave     a folder, changes in which do not count: that of the results
+    leave     a folder whose changes do not count: that of the results
     """
 
     def git(*args: str) -> str:

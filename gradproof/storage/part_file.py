@@ -1,4 +1,4 @@
-"""Part files: rows as JSON lines, one file a task, so that nothing finished is lost in a crash."""
+"""Part files: rows as JSON lines, one file per task, so that a crash loses nothing finished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows that a run writes: one frozen dataclass is the schema of each table, scalars only."""
+"""The rows that a run writes: a frozen dataclass of scalars is the schema of each table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Agreement:
     worst_ratio   greatest |manual − reference| / bound; agreement is ≤ 1
     worst_index   where that is, as "i,j,k"; manual, reference and bound are the values there
     verdict       agree | convention | vacuous | disagree | error
-    cause         the likely cause of a disagreement, in a few words; or why it is vacuous
+    cause         the likely cause of a disagreement, in a few words; or why the row is vacuous
     witness       path of the counterexample's file, relative to the run's folder; or ""
     """
 
@@ -76,7 +76,7 @@ class Trajectory:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One drawn case: what was generated, what came of it, and where the time went.
+    """One drawn case: what was generated, its verdict, and the seconds that it took.
 
     source     network | layer | optimizer
     layers     the layer types in it, in order, joined by spaces; hazards and features likewise

@@ -1,4 +1,4 @@
-"""What a case strategy says: which arrays a layer takes and which values make them valid."""
+"""What a case strategy returns: a layer, the arrays it takes and which values are valid."""
 
 from __future__ import annotations
 
@@ -85,9 +85,8 @@ class CaseRules(dict[type, CaseRule]):
     """Case strategies by layer type; an instance is the decorator that registers them.
 
     The harness draws x, the shape of the layer's first argument, with `rank` axes (inclusive), an
-    axis of length 0 among them only if `empty`. The strategy then says what fits it. It may
-    overrule x with an entry of another shape for the first argument; such a case is not placed
-    inside networks.
+    axis of length 0 among them only if `empty`. The strategy then says what fits it. It may give
+    the first argument another shape than x; such a case is not placed inside networks.
     """
 
     def __call__(

@@ -1,4 +1,4 @@
-"""Loading the subject that a project names."""
+"""Loading the subject that a project's pyproject.toml names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def load_subject(root: Path | None = None) -> Subject:
 
     root      folder of the pyproject.toml; by default the current folder or one above it
 
-    Raises    InputError when there is none, or it cannot be made; it says where that went wrong
+    Raises    InputError when there is none or it cannot be made; it says where that failed
     """
     project = project_root(root) / "pyproject.toml"
     named = _named(project)
@@ -46,26 +46,25 @@ def load_subject(root: Path | None = None) -> Subject:
 
 
 def _check_layer(kind: type) -> None:
-    """Raises    InputError for what could not be run, or not be written into a case file."""
+    """Raise InputError for a type that cannot be run, or not be written into a case file."""
     if not is_dataclass(kind):
         raise InputError(
-            f"the layer {kind.__name__} is no dataclass, which a case is written down by; put "
+            f"the layer {kind.__name__} is no dataclass, so a case of it cannot be saved; put "
             "@dataclass(frozen=True) above it, with its options as fields"
         )
     for name in ("forward", "backward"):
         if not callable(getattr(kind, name, None)):
             raise InputError(
-                f"the layer {kind.__name__} has no {name}; what a layer has is in "
-                "the documentation of gradproof.Layer"
+                f"the layer {kind.__name__} has no {name}; what a layer needs is in gradproof.Layer"
             )
 
 
 def _named(project: Path) -> str:
-    """What the pyproject.toml names as the subject."""
+    """The name of the subject in the pyproject.toml."""
     try:
         table = tomllib.loads(project.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{project} is not valid TOML: {error}; mend it there") from error
+        raise InputError(f"{project} is not valid TOML: {error}; correct it there") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{project} cannot be read: {error}; make it a text file") from error
     for key in ("tool", "gradproof"):
@@ -85,13 +84,13 @@ def _named(project: Path) -> str:
 
 
 def _failure(named: str, error: BaseException) -> str:
-    """What the subject raised, where, and how to mend it."""
+    """What the subject raised, where, and what to do."""
     said, place = blame(error)
     raised = f"{said} (at {place})" if place else said
     if not isinstance(error, ImportError):
-        return f"the subject {named} cannot be made: {raised}; mend {place or named}"
+        return f"the subject {named} cannot be made: {raised}; correct {place or named}"
     missing = error.name or named
-    hint = "pip install torch" if missing == "torch" else f"install or mend {missing}"
+    hint = "pip install torch" if missing == "torch" else f"install or correct {missing}"
     return f"the subject {named} cannot be imported: {raised}; {hint}"
 
 

@@ -1,4 +1,4 @@
-"""Running a layer's two passes: what comes back is arrays, or the layer is told what it broke."""
+"""Running a layer's two passes: they return arrays, or Misconduct says what is wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Misconduct(Exception):
 
 @dataclass(frozen=True)
 class Ran:
-    """What `forward` gave: the outputs as a tuple, and whether they came as one."""
+    """What `forward` returned: the outputs as a tuple, and whether they were one."""
 
     outputs: tuple[Array, ...]
     saved: Any
@@ -31,9 +31,9 @@ class Ran:
 
 
 def forward(layer: Any, arrays: Sequence[Array | None]) -> Ran:
-    """``layer.forward``, its outputs as a tuple; they and what was saved are read-only from then.
+    """Run ``layer.forward``; its outputs and what it saved become read-only.
 
-    Raises    Misconduct when it fails or returns what is no array
+    Raises    Misconduct when it fails or returns anything but arrays
     """
     try:
         y, saved = layer.forward(*arrays)
@@ -56,9 +56,9 @@ def _freeze(values: Any) -> None:
 
 
 def backward(layer: Any, ran: Ran, dy: Dy) -> dict[str, Array]:
-    """``layer.backward`` on a tuple of cotangents.
+    """Run ``layer.backward`` on a tuple of cotangents.
 
-    Raises    Misconduct when it fails or returns what is no dictionary of arrays
+    Raises    Misconduct when it fails or returns anything but a dictionary of arrays
     """
     try:
         grads = layer.backward(ran.saved, dy if ran.several else dy[0])
@@ -74,7 +74,7 @@ def backward(layer: Any, ran: Ran, dy: Dy) -> dict[str, Array]:
 
 
 def _array(made: Any) -> Any:
-    """What NumPy makes of a reduction to one number is an array without axes, but for its type."""
+    """A NumPy number, which a reduction to one number returns, as an array without axes."""
     return np.asarray(made) if isinstance(made, np.generic) else made
 
 

@@ -1,4 +1,4 @@
-"""What the judge is pointed at: a set of layers, what they should equal, and how to draw them."""
+"""What is judged: a set of layers, what they should equal, and how to draw their cases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradproof.subject.entries import CaseRule
 
 @dataclass(frozen=True)
 class Subject:
-    """Layers under test, with everything that is needed to judge them.
+    """Layers under test, with everything needed to judge them.
 
     name         of the project, for the report's title
     rules        case strategies by layer type; these are the layers that are judged
@@ -20,12 +20,12 @@ class Subject:
     parts        other dataclasses that layers hold, such as a network's step, so that cases load
     optimizers   strategies that draw optimisers, by optimiser type
     step_twin    step_twin(optimizer, params, grads, state) → (params, state) on tensors
-    conventions  layer kinds that knowingly differ from PyTorch at a kink → the reason
-    unfinished   what is missing before the subject can be judged, as text; empty when all is there
-    trajectories training runs to record: a function of (profile, seed); see `gradproof.training`
-    sections     the report's own sections, made when the report is
-    bugs         planted bugs (mutation.bug.Bug) that the judge has to find, read late
-    harmless     changes that are no bugs, each with the proof; the judge must not find them
+    conventions  kinds of layers that differ from PyTorch at a kink on purpose → the reason
+    unfinished   what is missing before the subject can be judged, as text; "" if nothing is
+    trajectories training runs to record: a function of (profile, seed)
+    sections     sections of the report that are the project's own
+    bugs         planted bugs (mutation.bug.Bug) that the judge has to find; called late
+    harmless     changes that are no bugs, each with a proof; the judge must not flag them
     survivors    why an automatic bug survives, by its name
     """
 

@@ -1,4 +1,4 @@
-"""What somebody's code raised, and where in it."""
+"""What the user's code raised, and where."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _NOT_THEIRS = (
 
 
 def blame(error: BaseException) -> tuple[str, str]:
-    """The exception in one line, and "file:line" of the innermost frame that is no library's.
+    """The exception in one line, and "file:line" of the innermost frame outside the libraries.
 
-    The place is empty where there is no such frame.
+    The place is "" if there is no such frame.
     """
     said = " ".join(f"{type(error).__name__}: {error}".rstrip(": ").split())[:300]
     if isinstance(error, SyntaxError) and error.filename:  # that code has no frame: it did not run
@@ -28,13 +28,13 @@ def blame(error: BaseException) -> tuple[str, str]:
 
 
 def blame_dump(text: str) -> tuple[str, str]:
-    """The same of what `faulthandler` wrote of a crash in compiled code."""
+    """The same for what `faulthandler` wrote about a crash in compiled code."""
     said = text.splitlines()[0].removeprefix("Fatal Python error: ")
     return said, _place(re.findall(r'^  File "(.+)", line (\d+)', text, flags=re.MULTILINE))
 
 
 def _place(frames: Iterable[tuple[str, Any]]) -> str:
-    """The first frame that is no library's, as "file:line"; they come from the innermost out."""
+    """The first frame outside the libraries, as "file:line"; the innermost comes first."""
     for name, line in frames:
         path = Path(name).absolute()
         if path.is_file() and not any(path.is_relative_to(folder) for folder in _NOT_THEIRS):

@@ -1,1 +1,1 @@
-"""Training runs side by side: locked to the reference, and free of it."""
+"""Training both sides: locked to the reference, and free."""

@@ -1,16 +1,14 @@
-"""Training apart: manual on its own, beside how far the reference drifts from itself.
+"""Free training: manual on its own, compared with how far the reference diverges from itself.
 
-Rounding alone drives two runs apart, by as much as the training amplifies it. So a divergence is
-out of line if it is over C times the greatest that the reference has shown against itself so far,
-started one ulp away: C is the bound's own constant, and nothing is typed.
+Rounding alone drives two runs apart, as far as the training amplifies it. So a divergence is too
+large if it is over C times the largest that the reference, started one ulp away, has shown against
+itself so far. C is the bound's own constant.
 
-One more thing may drive apart two runs that are both right: where rounding takes one of them
-across a kink, or turns a sign on which the rule decides, they part at once, and no run that
-started one ulp away at the beginning need have met the same kink. Then the reference is asked what
-it makes of the very place that manual had reached: it takes the step from manual's last parameters,
-one ulp away, and with its own arithmetic disturbed. If it lands as far off as manual did, rounding
-did it, and these runs are the null from there on. If it does not, manual's own step did it, and
-that is a disagreement.
+Two right runs may also part at once: rounding takes one of them across a kink, or flips a sign on
+which the rule decides, and a run that started one ulp away need not meet the same kink. Then the
+reference takes the step from manual's last parameters, one ulp away, and with its own arithmetic
+disturbed. If it diverges as far as manual did, rounding is the reason, and these runs are the null
+from there on. If it does not, manual's own step is the reason: a disagreement.
 """
 
 from __future__ import annotations
@@ -36,17 +34,17 @@ from gradproof.training.sides import (
 )
 
 STARTS = 3
-"""Runs of the reference that make the null."""
+"""Runs of the reference from one ulp away, which make the null distribution."""
 BACK = 2
-"""Steps that are looked back on: a turned sign may change the state a step before it shows."""
+"""How many steps back the null may restart: a flipped sign may change the state before it shows."""
 
 
 @dataclass(frozen=True)
 class FreeStep:
-    """One step apart.
+    """One free step.
 
     moved     what manual did; None if it failed
-    distance  ‖θ_manual − θ_reference‖ by layer;  null: the greatest of the reference from itself
+    distance  ‖θ_manual − θ_reference‖ by layer;  null: the largest of the reference from itself
     verdicts  by layer
     """
 
@@ -57,7 +55,7 @@ class FreeStep:
 
 
 class Free:
-    """Manual's own run; `excused` counts how often the null was started anew."""
+    """Manual's own run; `excused` counts how often the null was restarted."""
 
     def __init__(self, reference: Reference, training: Training, seed: int) -> None:
         self._reference, self._training = reference, training
@@ -75,7 +73,7 @@ class Free:
         return [(one_ulp_away(params, self._seed + i), state) for i in range(STARTS)]
 
     def step(self, batch: Mapping[str, Array], state: State, expected: Arrays) -> FreeStep:
-        """Move manual and the null by a step.
+        """Take one step, of manual and of the null.
 
         The reference's own run went from `state` to the parameters `expected` on this batch.
         """
@@ -109,7 +107,7 @@ class Free:
     def _farthest(
         self, places: list[Place], greatest: dict[str, float], expected: Arrays
     ) -> dict[str, float]:
-        """The greatest distance of each layer so far, with these places."""
+        """The largest distance of each layer so far, including these places."""
         greatest = dict(greatest)
         for params, _ in places:
             for layer, distance in distances(self._training.layers, params, expected).items():
@@ -120,7 +118,7 @@ class Free:
         return {layer for layer, d in apart.items() if not d <= C * greatest[layer]}
 
     def _look_closer(self, expected: Arrays, apart: dict[str, float]) -> None:
-        """Start the null anew where manual stood, if from there the reference goes as far."""
+        """Restart the null where manual was, if the reference diverges as far from there."""
         greatest = self._greatest
         for places in self._restarts():
             greatest = self._farthest(places, greatest, expected)
@@ -131,9 +129,9 @@ class Free:
         self._wrong = True
 
     def _restarts(self) -> Iterator[list[Place]]:
-        """Where the reference gets from manual's last place, and from the one before that.
+        """Yield where the reference gets from manual's last place, and from the one before.
 
-        The optimiser's state is the reference's, so that a wrong one of manual's is not excused.
+        The optimiser's state is the reference's, so that a wrong state of manual's is not excused.
         """
         recent = list(self._recent)
         for i in reversed(range(len(recent))):
@@ -146,7 +144,7 @@ class Free:
     def _steps_from(
         self, params: Arrays, state: State, batch: Mapping[str, Array]
     ) -> Iterator[list[Place]]:
-        """Steps of the reference from one ulp away, and then with disturbed gradients."""
+        """Yield steps of the reference from one ulp away, then with disturbed gradients."""
         yield self._reference.steps(self._starts(params, state), batch)
         samples = self._reference.disturbed(params, batch)
         while some := list(islice(samples, STARTS)):

@@ -40,10 +40,10 @@ from gradproof.training.sides import (
 class LockedStep:
     """One step judged.
 
-    expected  what the reference did;  moved: what manual did from the same place
-    distance  ‖θ_manual − θ_reference‖ by layer after the step;  floor: the same of its rounding
+    expected  the reference's step;  moved: manual's step from the same place
+    distance  ‖θ_manual − θ_reference‖ by layer after the step;  floor: what rounding explains of it
     verdicts  by layer;  arrays: how many were compared
-    findings  of what was compared; only those that disagree, unless all were asked for
+    findings  those that disagree, or all if all were asked for
     """
 
     expected: Moved
@@ -55,7 +55,7 @@ class LockedStep:
     arrays: int = 0
 
     def note(self, quantity: str, verdict: str) -> None:
-        """A verdict on an array is one on its layer and on the whole network."""
+        """Record a verdict on an array for its layer and for the whole network."""
         for layer in {layer_of(quantity), WHOLE} & self.verdicts.keys():
             if SEVERITY[verdict] > SEVERITY[self.verdicts[layer]]:
                 self.verdicts[layer] = verdict
@@ -65,7 +65,7 @@ class Locked:
     """Judges each step's gradients as a network's, and its update as an optimiser's.
 
     The update is judged on the reference's own gradients, so that a wrong gradient and a wrong
-    rule are told apart. `witnesses` are the files of the first fault of either.
+    rule are told apart. `witnesses` are the counterexamples of the first fault of either.
     """
 
     def __init__(self, subject: Subject, training: Training, folder: Path) -> None:
@@ -106,7 +106,7 @@ class Locked:
         done: LockedStep,
         every: bool,
     ) -> tuple[float, Arrays] | None:
-        """Manual's loss and gradients, judged; None where it has none."""
+        """Manual's loss and gradients, judged; None if it returned none."""
         net, case = self._training.net, self._reference.case(params, batch, number)
         found: list[Finding] = []
 
@@ -140,7 +140,7 @@ class Locked:
     ) -> Iterator[dict[str, Any]]:
         """The noise of the network's loss and gradients.
 
-        First with the parameters one ulp away, which takes one call and mostly suffices; then
+        First with the parameters one ulp away, which takes one call and usually suffices; then
         with all arithmetic disturbed, as for any network.
         """
         for seed in range(CHEAP):
@@ -184,7 +184,7 @@ class Locked:
         done.floor = norms(layers, {n: _floor(pending[n]) for n in params if n in pending})
 
     def _conclude(self, done: LockedStep, found: list[Finding], closer: Any) -> None:
-        """Note the findings; the first fault of a network or rule is looked at more closely."""
+        """Record the findings; the first fault of a network or rule is examined further."""
         wrong = [f for f in found if f.failed]
         if wrong:
             kind = wrong[0].kind

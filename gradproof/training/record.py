@@ -1,4 +1,4 @@
-"""Training runs recorded side by side: in lockstep with the reference, and apart from it."""
+"""Recording a training run on both sides: in lockstep with the reference, and free."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gradproof.training.sides import WHOLE, Moved, Reference, Training, distance
 
 __all__ = ["WHOLE", "Training", "record"]
 SHOWN = 10
-"""Of the compared arrays of every so many steps there is a row; of those that disagree, always."""
+"""Compared arrays get rows at every step of this number; those that disagree at every step."""
 
 
 def record(
@@ -30,8 +30,8 @@ def record(
     """Record the subject's training run of that number, and judge it.
 
     The rows go to ``trajectories-<number>.jsonl`` and ``agreement-trajectory-<number>.jsonl`` in
-    ``parts``. The number counts the runs of the deep profile, of which smaller ones have the first.
-    Returns the fields of `worker.Done`; a run counts as two examples, locked and free.
+    ``parts``. The number is that in the deep profile; smaller profiles have its first runs.
+    Returns the fields of `task.Done`; a run counts as two examples, locked and free.
     """
     assert subject.trajectories is not None, "the subject has no training runs"
     training = subject.trajectories("deep", seed)[number]
@@ -49,7 +49,7 @@ def record(
 
 
 class _Recording:
-    """One run: the reference's, with manual locked to it and free of it."""
+    """One run of the reference, of manual locked to it, and of manual free."""
 
     def __init__(self, subject: Subject, training: Training, folder: Path, seed: int) -> None:
         self._training = training
@@ -63,7 +63,7 @@ class _Recording:
         self._arrays = 0
 
     def step(self, run: str, number: int) -> tuple[list[Trajectory], list[Any]]:
-        """The rows of one step, and the findings to be shown."""
+        """The rows of one step, and the findings to show."""
         batch = {n: frozen(a) for n, a in self._training.batches(number).items()}
         before, free_before = self._params, self._free.params
         every = number % SHOWN == 0
@@ -134,7 +134,7 @@ class _Recording:
         }
 
     def _accuracy(self) -> Iterator[dict[str, Any]]:
-        """How well either side's parameters do on held-out data."""
+        """Yield how accurate either side's parameters are on held-out data."""
         training = self._training
         metric, reference = training.evaluate(self._params, self._reference.forward)
         for mode, params in (("locked", self._last), ("free", self._free.params)):

@@ -20,21 +20,21 @@ from gradproof.subject import passes
 from gradproof.subject.subject import Subject
 
 WHOLE = "loss"
-"""The name under which the whole network stands among its layers."""
+"""The name of the whole network among its layers."""
 Forward: TypeAlias = Callable[..., Array]
 Place: TypeAlias = tuple[Arrays, State]
 
 
 @dataclass(frozen=True)
 class Training:
-    """A training run to record: what is trained, on what, by what rule.
+    """A training run to record: network, data and optimiser.
 
-    network    its name; together with the data set and the optimiser it names the run
+    network    its name; with the data set and the optimiser it names the run
     dataset    the data's name
     optimizer  an optimiser of the subject, with its options
     net        a network that ends in its loss, of shape ()
     params     initial values of the inputs that are trained, as "layer.name"
-    batches    batches(step) → the other inputs at that step (from 1), the same whenever it is asked
+    batches    batches(step) → the other inputs at that step (from 1), the same at every call
     evaluate   evaluate(params, forward) → (metric's name, its value) on held-out data, where
                forward(net, *arrays) is the output of a network on either side
     """
@@ -61,7 +61,7 @@ class Training:
     def optimizer_name(self) -> str:
         """``SGD(momentum=0.9)``: the type, and the options that differ from their defaults.
 
-        The learning rate is left out: it says more of the data than of the rule.
+        The learning rate is left out: it depends on the data more than on the rule.
         """
         rule = self.optimizer
         options = [
@@ -88,7 +88,7 @@ def layer_of(quantity: str) -> str:
 
 @dataclass(frozen=True)
 class Moved:
-    """What a step came to: the loss and its gradients before it, parameters and state after it."""
+    """One step: the loss and its gradients before it, parameters and state after it."""
 
     loss: float
     grads: Arrays

@@ -1,4 +1,4 @@
-"""Another opinion on a disagreement: the complex step through the layer's own forward."""
+"""A witness: the complex step through the layer's own forward."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gradproof.subject.program import as_tuple
 
 Line: TypeAlias = Callable[[complex], list[Array]]
 _ALIKE = 2.0**-6
-"""How near to a difference quotient the complex step has to be, relative to the slopes."""
+"""How near the complex step has to be to a difference quotient, relative to the slopes."""
 _LOST = 2.0**-40
 """A slope below this part of |⟨dy, y⟩| / |x| is lost in the rounding of a difference quotient."""
 
 
 class Abstains(Exception):
-    """A witness says nothing about this layer at this point."""
+    """The witness says nothing about this layer at this point."""
 
 
 def complex_step(case: Case, quantity: str, index: tuple[int, ...]) -> float | None:
@@ -30,9 +30,9 @@ def complex_step(case: Case, quantity: str, index: tuple[int, ...]) -> float | N
     f(x + ih) = f(x) + ih f′(x) + O(h²) for an analytic f. No two near numbers are subtracted, so h
     can be so small that the result is exact but for rounding.
 
-    None where that does not hold, for then it abstains: forward refuses complex numbers, the result
-    is not finite, or a plain difference quotient on either side, rough as it is, contradicts it. It
-    does where forward is not analytic, and where the point lies at a kink.
+    None if it abstains: forward refuses complex numbers, the result is not finite, or a rough
+    difference quotient on either side contradicts it. That happens where forward is not analytic,
+    and at a kink.
 
     Source    Squire & Trapp, Using complex variables to estimate derivatives of real functions
               (SIAM Review, 1998)
@@ -68,9 +68,9 @@ def _step(case: Case, quantity: str, index: tuple[int, ...], line: Line) -> floa
 def _one_sided(
     case: Case, line: Line, base: list[Array], scale: float, here: float
 ) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
-    """((extrapolated, plain) slope to the left, the same to the right) at ever smaller distances.
+    """Yield ((extrapolated, plain) slope to the left, the same to the right), nearer and nearer.
 
-    Extrapolated from two distances, it has no term of the curvature: at a minimum both sides are 0.
+    Extrapolated from two distances it is free of the curvature: at a minimum both sides are 0.
     """
     h, before = scale / 64, None
     while h > here * 2.0**-28:
@@ -86,7 +86,7 @@ def _one_sided(
 
 
 def line_through(case: Case, quantity: str, index: tuple[int, ...], wide: bool) -> Line:
-    """The outputs by a step along one entry; wide: all smooth arguments are complex."""
+    """The outputs as a function of a step along one entry; wide: all arguments are complex."""
     smooth = dict(zip(case.arrays, case.smooth, strict=True))
     plain = {n: in_double(a) for n, a in case.arrays.items()}
 

@@ -1,4 +1,4 @@
-"""The last witness: finite differences with an estimate of their error, where no other speaks."""
+"""The last witness: finite differences with an error estimate, where all others abstain."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def test_a_soak_that_is_not_finished_is_no_failure(
     assert main(["soak", "--networks", "8", "--jobs", "1", "--minutes", "1e-9"]) == 0
     out, _ = capsys.readouterr()
     assert "agree so far: 4 of 8 networks judged" in out
-    assert "not finished: the same command goes on" in out
+    assert "not finished: the same command continues" in out
 
 
 def begun(folder: Path) -> tuple[subprocess.Popen[str], Path]:
@@ -186,7 +186,7 @@ def test_ctrl_c_keeps_the_finished_shards(tmp_path: Path) -> None:
     assert (process.returncode, out) == (2, ""), err
     assert group_ended(process)
     said = "gradproof: interrupted; the finished shards are in reports/judge/rows/soak.jsonl, and "
-    assert err.splitlines()[-1] == said + "the same command goes on"
+    assert err.splitlines()[-1] == said + "the same command continues"
     assert lines(record)
 
 
@@ -299,5 +299,5 @@ def test_minutes_are_a_number_above_0(minutes: str, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit) as left:
         main(["soak", f"--minutes={minutes}"])
     assert left.value.code == 2
-    said = f"gradproof: argument --minutes: '{minutes}' given; a number above 0 is expected; see "
+    said = f"gradproof: argument --minutes: '{minutes}' given; expected a number above 0; see "
     assert capsys.readouterr().err.startswith(said)

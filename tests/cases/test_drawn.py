@@ -167,7 +167,7 @@ def test_a_crash_is_told_in_one_line_with_the_place_of_its_traceback(
     what = ("ValueError: a " + "b" * 400)[:300]
     place = tmp_path / "crash.txt"
     assert said == (
-        f"a case could not be drawn or judged: {what}; the traceback is in {place}: mend the "
+        f"a case could not be drawn or judged: {what}; the traceback is in {place}: correct the "
         "strategy, the twin or the layer that it names"
     )
     assert "ValueError: a\n" in place.read_text(encoding="utf-8")

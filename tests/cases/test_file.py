@@ -103,7 +103,7 @@ LINEAR = {"type": "Linear"}
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "another version": ({"format": FORMAT + 1}, "is of format 2; this gradproof reads 1"),
-    "no version": ({"format": None}, "is not a whole case file"),
+    "no version": ({"format": None}, "is not a complete case file"),
     "unknown layer": ({"layer": {"type": "Lineal"}}, "'Lineal' is no layer of this subject"),
     "no type": ({"layer": {"in": 3}}, "None is no layer of this subject"),
     "unknown option": ({"layer": LINEAR | {"bias": 1}}, "Linear cannot be made: "),
@@ -179,7 +179,7 @@ def test_a_flipped_bit_is_refused_or_harmless(tmp_path: Path) -> None:
 def test_text_is_no_case(tmp_path: Path) -> None:
     path = tmp_path / "case.npz"
     path.write_text("not an archive")
-    with pytest.raises(InputError, match="is not a whole case file"):
+    with pytest.raises(InputError, match="is not a complete case file"):
         load(path, SUBJECT.types)
 
 
@@ -207,11 +207,11 @@ def test_a_counterexample_is_written_and_replayed(
     assert f"gradproof replay {path}" in again
 
 
-def test_why_a_file_is_not_whole_is_told_in_one_line(tmp_path: Path) -> None:
+def test_why_a_file_is_not_complete_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty.npz").write_bytes(b"")
-    with pytest.raises(InputError, match=r"whole case file \(EOFError: No data left in file\)"):
+    with pytest.raises(InputError, match=r"complete case file \(EOFError: No data left in file\)"):
         load(tmp_path / "empty.npz", SUBJECT.types)
     np.savez(tmp_path / "other.npz", x=np.zeros(2))
-    with pytest.raises(InputError, match=r"whole case file \(KeyError: 'case'\)"):
+    with pytest.raises(InputError, match=r"complete case file \(KeyError: 'case'\)"):
         load(tmp_path / "other.npz", SUBJECT.types)
     assert file._short(ValueError("a\n b" + 300 * "c")) == "ValueError: a b" + 185 * "c"

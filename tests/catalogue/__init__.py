@@ -37,7 +37,7 @@ CAUSES = {
     "nan": "not a number, or infinite, where there is a number; or the reverse",
     "state": "what is remembered is wrong, stale or of another call",
     "order": "right steps in the wrong order",
-    "epsilon": "eps in another place, a cut where none is, or precision lost",
+    "epsilon": "eps at the wrong place, a cut where none is, or precision lost",
     "constant": "another constant or option",
     "wiring": "a cotangent sent to another value",
 }

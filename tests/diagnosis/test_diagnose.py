@@ -165,7 +165,7 @@ def at(g: Array, index: Any, value: float) -> Array:
             EVEN,
             "x",
             lambda g, s, d: g["x"] * (1 + 1e-5 * normal(4, 5, seed=3)),
-            "off by 2e-05 of the value: eps in another place, or precision lost",
+            "off by 2e-05 of the value: eps at the wrong place, or precision lost",
         ),
     ],
 )

@@ -15,7 +15,7 @@ from tests.command import GRADPROOF, python
 
 ROOT = Path(__file__).parents[2]
 PARTS = ["manual", "reference", "gradproof", "tests", "reports", "docs", "pyproject.toml"]
-FILES = ["manual/sine.py", "reference/sine.py", "tests/strategies/sine.py"]
+FILES = ["manual/layers/sine.py", "reference/layers/sine.py", "tests/strategies/layers/sine.py"]
 
 
 def blocks() -> dict[str, str]:
@@ -61,7 +61,7 @@ def test_the_new_layer_is_discovered_everywhere(copy: Path) -> None:
     )
     assert tested.returncode == 0, tested.stdout
     table = run(copy, "-c", "from docs.layer_table import layer_table; print(layer_table())")
-    assert "| `Sine` | sin(ω x) | `x` | `manual/sine.py` |" in table.stdout
+    assert "| `Sine` | sin(ω x) | `x` | `manual/layers/sine.py` |" in table.stdout
 
     judged = run(copy, "-c", GRADPROOF, "verify", "--profile", "quick", "--layers", "Sine")
     assert judged.returncode == 0, judged.stdout + judged.stderr
@@ -71,7 +71,7 @@ def test_the_new_layer_is_discovered_everywhere(copy: Path) -> None:
 
 
 def test_a_wrong_derivative_in_it_is_found(copy: Path) -> None:
-    rule = copy / "manual/sine.py"
+    rule = copy / "manual/layers/sine.py"
     text = rule.read_text(encoding="utf-8")
     rule.write_text(text.replace("self.omega * np.cos", "np.cos"), encoding="utf-8")
     judged = run(copy, "-c", GRADPROOF, "verify", "--profile", "quick", "--layers", "Sine")

@@ -56,15 +56,15 @@ def refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> Refused:
 
 
 BAD_OPTIONS = {
-    "--layers Lineal": "unknown layer 'Lineal' in LAYERS; did you mean Linear? there are ",
-    "--layers Linear,,ReLU": "unknown layer '' in LAYERS; there are ",
-    "--layers ,": "unknown layer '' in LAYERS; there are ",
-    "--profile quik": "unknown PROFILE 'quik'; choose one of quick, default, deep, example",
-    "--examples 0": "argument --examples: '0' given; a whole number from 1 is expected; see ",
-    "--examples x": "argument --examples: 'x' given; a whole number from 1 is expected; see ",
-    "--examples 1e3": "argument --examples: '1e3' given; a whole number from 1 is expected; see ",
-    "--seed=-1": "argument --seed: '-1' given; a whole number from 0 is expected; see ",
-    "--jobs two": "argument --jobs: 'two' given; a whole number from 0 is expected; see ",
+    "--layers Lineal": "unknown layer 'Lineal'; did you mean Linear? the layers are ",
+    "--layers Linear,,ReLU": "unknown layer ''; the layers are ",
+    "--layers ,": "unknown layer ''; the layers are ",
+    "--profile quik": "unknown profile 'quik'; choose one of quick, default, deep, example",
+    "--examples 0": "argument --examples: '0' given; expected a whole number, 1 or more; see ",
+    "--examples x": "argument --examples: 'x' given; expected a whole number, 1 or more; see ",
+    "--examples 1e3": "argument --examples: '1e3' given; expected a whole number, 1 or more; see ",
+    "--seed=-1": "argument --seed: '-1' given; expected a whole number, 0 or more; see ",
+    "--jobs two": "argument --jobs: 'two' given; expected a whole number, 0 or more; see ",
     "--sed 3": "unrecognized arguments: --sed 3; see gradproof --help",
 }
 
@@ -76,7 +76,6 @@ def test_an_option_of_verify(refused: Refused, options: str) -> None:
 
 def test_a_command(refused: Refused) -> None:
     assert refused("verfy").startswith("argument command: invalid choice: 'verfy'")
-    assert refused().startswith("the following arguments are required: command")
 
 
 def test_names_in_layers_may_repeat_and_have_spaces() -> None:
@@ -91,7 +90,7 @@ def test_a_file_stands_where_the_report_should(refused: Refused, folder: Path, b
     (folder / "out").write_text("mine")
     said = refused("verify", "--layers", "Tanh", "--out", str(Path("out") / below))
     assert said.startswith(f"{folder / 'out' / below} cannot be written to (")
-    assert said.endswith("make it a folder that can, or choose another one with --out")
+    assert said.endswith("make it a writable folder, or choose another one with --out")
 
 
 def test_a_read_only_report_folder(refused: Refused, folder: Path) -> None:
@@ -137,7 +136,7 @@ SUBJECTS = {
     '[tool.gradproof]\nsubject = ":subject"': "has no [tool.gradproof] subject = ",
     '[tool.gradproof]\nsubject = "no_such:f"': (
         "the subject no_such:f cannot be imported: ModuleNotFoundError: No module named 'no_such'; "
-        "install or mend no_such"
+        "install or correct no_such"
     ),
     '[tool.gradproof]\nsubject = "math:f"': (
         "the subject math:f cannot be made: f is absent in math; define a function f() there"
@@ -147,14 +146,14 @@ SUBJECTS = {
     ),
     '[tool.gradproof]\nsubject = "math:sqrt"': (
         "the subject math:sqrt cannot be made: TypeError: math.sqrt() takes exactly one argument "
-        "(0 given); mend math:sqrt"
+        "(0 given); correct math:sqrt"
     ),
     '[tool.gradproof]\nsubject = "builtins:dict"': (
         "builtins:dict returned dict; a gradproof.Subject is expected"
     ),
     "[tool.gradproof\nsubject = 3": (
         "pyproject.toml is not valid TOML: Expected ']' at the end of a table declaration (at line "
-        "1, column 16); mend it there"
+        "1, column 16); correct it there"
     ),
     "tool = 3": "pyproject.toml: tool is of type int, a table is expected; write [tool.gradproof]",
     '[tool]\ngradproof = "m:f"': "pyproject.toml: gradproof is of type str, a table is expected; ",
@@ -202,7 +201,7 @@ def test_a_subject_that_raises(
     assert said.startswith(f"the subject raising_subject:f cannot be {raised}")
     place = f"{folder / 'raising_subject.py'}:{line}"
     assert f" (at {place}); " in said
-    assert said.endswith(("; install or mend no_such_module", f"; mend {place}"))
+    assert said.endswith(("; install or correct no_such_module", f"; correct {place}"))
 
 
 class Plain:
@@ -220,8 +219,8 @@ class Half:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        (Plain, "the layer Plain is no dataclass, which a case is written down by; put @dataclass"),
-        (Half, "the layer Half has no backward; what a layer has is in gradproof.subject.Layer"),
+        (Plain, "the layer Plain is no dataclass, so a case of it cannot be saved; put @dataclass"),
+        (Half, "the layer Half has no backward; what a layer needs is in gradproof.Layer"),
     ],
 )
 def test_a_layer_that_is_none(
@@ -344,12 +343,12 @@ def test_a_case_that_cannot_be_judged(refused: Refused, folder: Path, bad: str) 
 
 def test_no_whole_case_file(refused: Refused, folder: Path) -> None:
     assert refused("replay", "none.npz") == "there is no case file none.npz"
-    assert refused("replay", ".").startswith(". is not a whole case file (")
+    assert refused("replay", ".").startswith(". is not a complete case file (")
     path = saved(folder / "case.npz")
     whole = path.read_bytes()
     for share in (0, 0.01, 0.3, 0.6, 0.9, 0.999):
         path.write_bytes(whole[: int(share * len(whole))])
-        assert refused("replay", "case.npz").startswith("case.npz is not a whole case file (")
+        assert refused("replay", "case.npz").startswith("case.npz is not a complete case file (")
 
 
 def test_a_case_that_overflowed_may_hold_nan(folder: Path) -> None:

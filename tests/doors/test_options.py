@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gradproof import cli, pytest_plugin
+from gradproof import __version__, cli, pytest_plugin
 from gradproof.errors import InputError
+from tests.command import GRADPROOF, ROOT, python
 from tests.golden import unchanged
 
 
@@ -18,17 +19,19 @@ def described(parser: argparse.ArgumentParser) -> str:
     """Everything that can be given, with the default and what is said of it."""
     lines = []
     for action in parser._actions:
-        if isinstance(action, argparse._HelpAction):
+        if isinstance(action, argparse._HelpAction | argparse._VersionAction):
             continue
         if isinstance(action, argparse._SubParsersAction):
-            lines.append(f"{parser.prog} {action.metavar}{', needed' if action.required else ''}")
+            lines.append(f"{parser.prog} {action.metavar}")
             said = {choice.dest: choice.help for choice in action._choices_actions}
             for name, command in action.choices.items():
-                lines += ["", f"{command.prog}: {said[name]}", described(command)]
+                lines += ["", f"{command.prog}: {said[name]}", f"  {command.description}"]
+                lines += described(command).splitlines()
         else:
             name = " ".join(action.option_strings) or action.dest
             choices = f", one of {', '.join(action.choices)}" if action.choices else ""
-            lines.append(f"  {name} = {action.default}{choices}: {action.help}")
+            told = parser._get_formatter()._expand_help(action)
+            lines.append(f"  {name} = {action.default}{choices}: {told}")
     return "\n".join(lines)
 
 
@@ -42,18 +45,32 @@ def test_the_help_says_what_the_exit_status_means(capsys: pytest.CaptureFixture[
         cli.main(["--help"])
     assert ended.value.code == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert said.startswith("usage: gradproof [-h] command ...")
+    assert said.startswith("usage: gradproof [-h] [--version] command ...")
     assert "Exit status: 0 agree, 1 disagree, 2 could not run" in said
+
+
+def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("usage: gradproof")
+    assert "verify" in said.err and "report" in said.err
+
+
+@pytest.mark.parametrize("called", [["-m", "gradproof"], ["-c", GRADPROOF]])
+def test_the_version(called: list[str], tmp_path: Path) -> None:
+    done = python(tmp_path, ROOT, *called, "--version")
+    assert (done.returncode, done.stdout) == (0, f"gradproof {__version__}\n"), done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["verify", "--jobs", "-1"], "argument --jobs: '-1' given; a whole number from 0"),
-        (["verify", "--examples", "0"], "argument --examples: '0' given; a whole number from 1"),
-        (["soak", "--networks", "1.5"], "argument --networks: '1.5' given; a whole number from 1"),
-        (["soak", "--minutes", "0"], "argument --minutes: '0' given; a number above 0"),
-        (["soak", "--minutes", "soon"], "argument --minutes: 'soon' given; a number above 0"),
+        (["verify", "--jobs", "-1"], "'-1' given; expected a whole number, 0 or more"),
+        (["verify", "--examples", "0"], "'0' given; expected a whole number, 1 or more"),
+        (["soak", "--networks", "1.5"], "'1.5' given; expected a whole number, 1 or more"),
+        (["soak", "--minutes", "0"], "'0' given; expected a number above 0"),
+        (["soak", "--minutes", "soon"], "'soon' given; expected a number above 0"),
     ],
 )
 def test_a_number_that_is_none(
@@ -62,9 +79,9 @@ def test_a_number_that_is_none(
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
     assert ended.value.code == 2
-    command = f"gradproof {arguments[0]}"
-    expected = rf"gradproof: {re.escape(said)} is expected; see {command} --help\n"
-    assert re.fullmatch(expected, capsys.readouterr().err)
+    command, option, _ = arguments
+    expected = f"gradproof: argument {option}: {said}; see gradproof {command} --help\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_the_least_numbers_are_taken() -> None:

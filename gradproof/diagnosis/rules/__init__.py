@@ -1,1 +1,1 @@
-"""One class of mistakes a file."""
+"""The rules of the diagnosis: one class of mistakes per file."""

@@ -1,4 +1,4 @@
-"""A constant factor between two arrays, and what in the case has its value."""
+"""A constant factor between two arrays, and which option or length has its value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradproof.diagnosis.evidence import Evidence
 
 
 def factor_between(e: Evidence, manual: Array, reference: Array, bound: Array) -> str:
-    """The constant by which one array is a multiple of the other, in words; "" if there is none."""
+    """The constant factor between two arrays, in words; "" if there is none."""
     telling = np.abs(reference) > 4 * bound
     if not telling.any():
         return ""
@@ -37,12 +37,12 @@ def factor_between(e: Evidence, manual: Array, reference: Array, bound: Array) -
 
 
 def _slack(bound: Array, factor: float) -> Array:
-    """How far rounding carries an array that is a multiple of the reference."""
+    """How far rounding may move a multiple of the reference."""
     return 2 * bound * max(1.0, abs(factor))
 
 
 def _names(e: Evidence, factor: float, tolerance: float) -> str:
-    """What in the case has that value or its inverse: an option, or a length that a mean uses."""
+    """Which option or length has that value or its inverse."""
     others = (*e.judge_larger(), *e.judge_varied())
     for name in _named(e, factor, tolerance):
         if all(name in _named(c, by, 1e-9 * by) for c, by in _elsewhere(others)):
@@ -70,7 +70,7 @@ def _named(e: Evidence, factor: float, tolerance: float) -> list[str]:
 
 
 def _elsewhere(cases: Sequence[Evidence]) -> Iterator[tuple[Evidence, float]]:
-    """The factor in other cases, as far as the wrong entries have one there."""
+    """Yield other cases and the factor there, if the wrong entries have one."""
     for c in cases:
         telling = c.over & (np.abs(c.reference) > 1e6 * c.bound)
         factors = np.abs(c.manual[telling] / c.reference[telling])
@@ -79,7 +79,7 @@ def _elsewhere(cases: Sequence[Evidence]) -> Iterator[tuple[Evidence, float]]:
 
 
 def _numbers(e: Evidence) -> Iterator[tuple[float, str, bool]]:
-    """(value, name, whether it counts entries) of numbers that a factor may stem from."""
+    """Yield (value, name, whether it counts entries) of numbers that a factor may be."""
     if dataclasses.is_dataclass(e.case.target):
         for field in dataclasses.fields(e.case.target):
             value = getattr(e.case.target, field.name)

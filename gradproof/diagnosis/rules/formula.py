@@ -1,4 +1,4 @@
-"""Which term of a gradient's formula is wrong, and which one stands in its place.
+"""Which term of a gradient's formula is wrong, and which term it should be.
 
 Terms are products of the cotangent and simple functions of the case's arrays, and sums of such
 products along an axis. They are compared over several cases, so that none fits by chance.
@@ -17,19 +17,19 @@ from gradproof.diagnosis.evidence import Evidence, joined, stretches
 
 Terms: TypeAlias = Callable[[Evidence], Iterator[tuple[str, Array]]]
 MOST = 64
-"""Entries that are looked at; with so many equations no two terms are alike by chance."""
+"""Entries that are compared; with so many equations no two terms are alike by chance."""
 LARGEST = 4096
-"""Entries of all cases together beyond which the terms would take too much memory."""
+"""The most entries in all cases together: more would take too much memory."""
 FEW = 6
-"""Wrong entries, all cases together, from which a formula is no chance."""
+"""The fewest wrong entries in all cases together: fewer may fit a formula by chance."""
 FACTORS = 20
-"""So few factors are multiplied by threes, more by twos."""
+"""Up to so many factors are multiplied three at a time, more of them two at a time."""
 EXACT = 1e-9
-"""How far rounding carries what should be equal, relative to it."""
+"""Relative difference up to which two terms count as equal."""
 
 
 def formula(e: Evidence) -> str:
-    """The term that is missing, has another factor, or stands for another one."""
+    """The term that is missing, has a wrong factor, or stands where another should."""
     if not e.is_gradient or not e.cotangents:
         return ""
     groups = ((*e.exact, *e.judge_elsewhere(), *e.judge_larger()), (*e.exact, *e.judge_larger()))
@@ -42,7 +42,7 @@ def formula(e: Evidence) -> str:
 
 
 def _explained(terms: Terms, cases: Sequence[Evidence]) -> str:
-    """The words for it, from the terms of these cases one after the other."""
+    """The explanation, from the terms of these cases concatenated."""
     known: dict[str, list[Array]] = {}
     for case in cases:
         for name, a in dict(terms(case)).items():
@@ -58,7 +58,7 @@ def _explained(terms: Terms, cases: Sequence[Evidence]) -> str:
 
 
 def _told(terms: dict[str, Array], manual: Array, reference: Array) -> str:
-    """The simplest reading: of one term for another, of a term too many or too few, of a part."""
+    """The simplest explanation: one term for another, one term too many or too few."""
     if not terms or _is_nothing(reference, manual):
         return ""  # anything is too much
     names, table = list(terms), np.stack(list(terms.values()))
@@ -88,7 +88,7 @@ def _alone(terms: dict[str, Array], table: Array, manual: Array, reference: Arra
 def _exchanges(
     table: Array, manual: Array, reference: Array
 ) -> Iterator[tuple[tuple[int, int], Array]]:
-    """((the wrong term, the one that it stands for), what else there is in the right gradient)"""
+    """Yield ((wrong term, right term), the rest of the right gradient)."""
     residual = manual - reference
     for j, right in enumerate(table):
         for i in _fitting(table - right, residual):
@@ -96,7 +96,7 @@ def _exchanges(
 
 
 def _fitting(table: Array, target: Array) -> Array:
-    """The rows of which the target is a multiple."""
+    """The rows that the target is a multiple of."""
     size = np.einsum("ij,ij->i", table, table)
     with np.errstate(all="ignore"):
         by = (table @ target) / size
@@ -125,7 +125,7 @@ def _in_words(wrong: str, right: str) -> str:
 
 
 def _products(e: Evidence) -> Iterator[tuple[str, Array]]:
-    """The cotangent times up to three functions of the arrays."""
+    """Yield the cotangent times up to three functions of the arrays."""
     dy = [(n, d) for n, d in e.cotangents.items() if stretches(d, e.manual)]
     factors = list(_functions(e))
     most = 3 if len(factors) <= FACTORS else 2
@@ -157,7 +157,7 @@ def _functions(e: Evidence) -> Iterator[tuple[str, Array]]:
 
 
 def _sums(e: Evidence) -> Iterator[tuple[str, Array]]:
-    """Products of the cotangent, and arrays times the sum or mean of such along an axis."""
+    """Yield products of the cotangent, and arrays times a sum or mean of such along an axis."""
     factors = {"": np.ones_like(e.manual)}
     factors |= {n: a for n, a in e.arrays.items() if a.shape == e.manual.shape}
     with np.errstate(all="ignore"):
@@ -184,7 +184,7 @@ def _sums(e: Evidence) -> Iterator[tuple[str, Array]]:
 
 
 def _fitted(dy: Array, onto: Array) -> Array | None:
-    """dy stretched to that shape, if need be with an axis more."""
+    """dy broadcast to that shape, with one more axis if needed."""
     for wide in (dy, *(np.expand_dims(dy, axis) for axis in range(dy.ndim + 1))):
         if stretches(wide, onto):
             return np.broadcast_to(wide, onto.shape)

@@ -11,24 +11,24 @@ from gradproof.diagnosis.evidence import Evidence
 
 
 def missing_array(e: Evidence) -> str:
-    """A residual that is constant along an axis, or there proportional to an array of the case."""
+    """The residual is constant along an axis, or proportional to an array of the case there."""
     return _along_an_axis(e, {"": np.ones_like(e.manual), **e.arrays})
 
 
 def missing_saved(e: Evidence) -> str:
-    """The same with what forward keeps, of which backward is made."""
+    """The residual is proportional to a saved array along an axis."""
     return _along_an_axis(e, e.run_forward())
 
 
 def missing_on_longer_axes(e: Evidence) -> str:
-    """What axes are too short to tell; longer ones have to tell the same, if anything."""
+    """What only longer axes show; all longer cases must show the same."""
     rules = (missing_array, missing_saved, _missing_both)
     said = {next(filter(None, (rule(c) for rule in rules)), "") for c in e.judge_larger()} - {""}
     return said.pop() if len(said) == 1 else ""
 
 
 def _missing_both(e: Evidence) -> str:
-    """A constant along an axis, and what is proportional there to an array or what is kept."""
+    """A constant along an axis, plus a term proportional to an array or a saved array."""
     constant = {*_missing_along(e, np.ones_like(e.manual))}
     for name, pattern in {**e.arrays, **e.run_forward()}.items():
         alone = constant.union(_missing_along(e, pattern))
@@ -49,9 +49,9 @@ def _along_an_axis(e: Evidence, patterns: Mapping[str, Array]) -> str:
 
 
 def _missing_along(e: Evidence, pattern: Array, *, beside_constant: bool = False) -> Iterator[int]:
-    """Axes along which the residual is the pattern with another weight on each line.
+    """Yield axes along which the residual is the pattern times a weight per line.
 
-    beside_constant    and a constant with a weight of its own
+    beside_constant    plus a constant per line
     """
     residual = e.manual - e.reference
     if pattern.shape != residual.shape or not pattern.any():
@@ -60,7 +60,7 @@ def _missing_along(e: Evidence, pattern: Array, *, beside_constant: bool = False
         lines = residual.size // max(residual.shape[axis], 1)
         weights, spare = (2 * lines, 4) if beside_constant else (lines, 2)
         if residual.size - weights < spare:
-            continue  # too few entries for it to be more than chance
+            continue  # so few entries fit by chance
         rest, apart = residual, pattern
         with np.errstate(all="ignore"):
             if beside_constant:
@@ -71,6 +71,6 @@ def _missing_along(e: Evidence, pattern: Array, *, beside_constant: bool = False
 
 
 def _share(of: Array, pattern: Array, axis: int) -> Array:
-    """What of an array is proportional to the pattern along an axis."""
+    """The part of an array that is proportional to the pattern along an axis."""
     weight = (pattern * pattern).sum(axis=axis, keepdims=True)
     return np.asarray((of * pattern).sum(axis=axis, keepdims=True) / weight * pattern)

@@ -1,7 +1,7 @@
 """A factor or a term that is wrong, found in several cases together.
 
-In one small case anything is a multiple of anything else; over several cases with other numbers
-that is no chance.
+In one small case anything may be a multiple of anything else. Over several cases with fresh inputs
+that is no coincidence.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from gradproof.diagnosis.rules.constant_factor import factor_between
 
 Named: TypeAlias = Mapping[str, Array]
 ENOUGH = 4
-"""Wrong entries, all cases together, from which a constant is no chance."""
+"""The fewest wrong entries in all cases together: fewer may have a constant by chance."""
 EXACT = 1e-9
-"""How far rounding carries what should be constant, relative to it."""
+"""Relative difference up to which a factor counts as constant."""
 
 
 def multiple(e: Evidence) -> str:
-    """The same factor everywhere, in every case."""
+    """The same factor for every entry of every case."""
     by = ratio(e)
     if by is None or abs(by - 1) < 1e-2:
         return ""
@@ -38,7 +38,7 @@ def ratio(e: Evidence, exact: float = EXACT) -> float | None:
 
 
 def factor(e: Evidence, exact: float = EXACT) -> str:
-    """What is left out of a product, or is in it too often, or stands for another factor."""
+    """A factor that is missing, is there once too often, or stands where another should."""
     manual, reference = _all(e)
     if not manual.size:
         return ""
@@ -54,15 +54,15 @@ def factor(e: Evidence, exact: float = EXACT) -> str:
                 return f"one factor {told} too many"
             same = not other or _constant(np.abs(a), np.abs(b), exact) is not None
             if not same and _constant(manual * a, reference * b, exact) is not None:
-                return f"as if {other} stood for {name}, but for a constant factor"
+                return f"as if {other} stood for {name}, up to a constant factor"
     return ""
 
 
 def term(e: Evidence) -> str:
-    """What is left out of a sum, or has the wrong sign or factor in it."""
+    """A term that is missing, or has a wrong sign or factor."""
     manual, reference = _all(e)
     if not manual.size or np.abs(reference).max() <= EXACT * np.abs(manual).max():
-        return ""  # beside nothing, anything is too much
+        return ""  # the right gradient is zero: any term would be too many
     terms = dict(_terms(e))
     for name, one in terms.items():
         weight = _constant(manual - reference, one)
@@ -87,7 +87,7 @@ def _told(name: str, wrong: float, right: float) -> str:
 
 
 def _weight(target: Array, one: Array, other: Array) -> float | None:
-    """a, where the target is a one + b other."""
+    """The weight a in target = a·one + b·other; None if there is none."""
     if _constant(one, other) is not None or not np.isfinite(other).all():
         return None
     basis = np.stack([one, other], axis=1)
@@ -97,7 +97,7 @@ def _weight(target: Array, one: Array, other: Array) -> float | None:
 
 
 def _all(e: Evidence) -> tuple[Array, Array]:
-    """Manual and reference, of all cases one after the other; () where they are too few."""
+    """Manual and reference of all cases, concatenated; empty where too few entries are wrong."""
     cases = e.exact
     if sum(np.count_nonzero(c.over) for c in cases) < ENOUGH:
         return np.zeros(0), np.zeros(0)
@@ -105,7 +105,7 @@ def _all(e: Evidence) -> tuple[Array, Array]:
 
 
 def _constant(made: Array, of: Array, exact: float = EXACT) -> float | None:
-    """By which number `made` is a multiple of `of`; None if it is not, or that is 0."""
+    """The factor by which `made` is a multiple of `of`; None if it is none, or the factor is 0."""
     if made.size < ENOUGH or not (np.isfinite(made).all() and np.isfinite(of).all()):
         return None
     length = float(of @ of)
@@ -116,7 +116,7 @@ def _constant(made: Array, of: Array, exact: float = EXACT) -> float | None:
 
 
 def _together(e: Evidence, which: str) -> dict[str, Array]:
-    """The arrays or cotangents that go with the quantity entry by entry, over all cases."""
+    """The arrays or cotangents that broadcast to the quantity, over all cases."""
     cases = e.exact
     found: dict[str, Array] = {}
     for name in getattr(e, which):
@@ -141,7 +141,7 @@ def _derived(numbers: Named) -> Iterator[tuple[str, Array]]:
 
 
 def _terms(e: Evidence) -> Iterator[tuple[str, Array]]:
-    """Products of up to two arrays; in a layer's gradient, times dy."""
+    """Yield products of up to two arrays; for a layer's gradient, times dy."""
     numbers = _together(e, "arrays")
     start = {"": np.ones(sum(c.manual.size for c in e.exact))}
     if e.cotangents and e.is_gradient:
@@ -155,7 +155,7 @@ def _terms(e: Evidence) -> Iterator[tuple[str, Array]]:
 
 
 def missing_factor(e: Evidence) -> str:
-    """dy itself, or an array of the case that is left out of a product or in it once more."""
+    """dy itself, or an array that a product lacks or has once too often."""
     for name, dy in e.cotangents.items():
         if dy.shape == e.manual.shape and e.fits(dy):
             return f"{name} itself: the factor of the layer's derivative is missing"

@@ -1,4 +1,4 @@
-"""In a network, gradients of some uses of a value that do not arrive."""
+"""Gradients of some uses of a value do not arrive, in a network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from gradproof.diagnosis.evidence import Evidence
 
 
 def lost_uses(e: Evidence) -> str:
-    """In a network, gradients of some uses of a value that do not arrive."""
+    """In a network: the uses of a value whose gradients do not arrive."""
     uses = e.uses()
     several = {name: at for name, at in uses.items() if len(at) > 1}
     for order, last in (("first", slice(1, None)), ("last", slice(-1))):

@@ -1,4 +1,4 @@
-"""What is wrong with the change that an optimiser makes to a parameter."""
+"""What is wrong with an optimiser's change of a parameter."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gradproof.diagnosis.evidence import Evidence
 from gradproof.diagnosis.rules import missing_term
 
 _EXACT = 1e-4
-"""How far eps, beside a root, carries what would be constant, relative to it."""
+"""Relative difference up to which a factor counts as constant: eps beside a root moves it."""
 
 
 def update(e: Evidence) -> str:
-    """A factor of the change, and which options and count of steps it is made of."""
+    """A factor of the change, and the options and step count that it consists of."""
     if not e.is_gradient:
         return ""
     change = _change(e)
@@ -40,20 +40,20 @@ def update(e: Evidence) -> str:
 
 
 def _change(e: Evidence) -> Evidence:
-    """The same of what is added to the parameter."""
+    """The same evidence on what is added to the parameter."""
     start = e.arrays["param"]
     others = tuple(_change(other) for other in e.others)
     return replace(e, manual=e.manual - start, reference=e.reference - start, others=others)
 
 
 def _everywhere(e: Evidence) -> Evidence:
-    """With the cases in which the numbers have other signs."""
+    """The same evidence with the cases whose inputs have other signs."""
     wrong = (_change(c) for c in e.judge_elsewhere() if c.over.any())
     return replace(e, others=(*e.others, *wrong))
 
 
 def _made_of(e: Evidence, ratio: float) -> str:
-    """The options that have this ratio, and whatever ratio it is in other cases."""
+    """The options that have this ratio, here and in other cases; "" if there are none."""
     cases = [(dict(_numbers(e)), ratio), *_elsewhere(e)]
     names = ["1", *cases[0][0]]
     for one, other in itertools.permutations(names, 2):
@@ -66,7 +66,7 @@ def _made_of(e: Evidence, ratio: float) -> str:
 
 
 def _elsewhere(e: Evidence) -> Iterator[tuple[dict[str, float], float]]:
-    """The numbers and the factor of the change in the next step, and with other options."""
+    """Yield the numbers and the factor of the change in the next step, and with other options."""
     step = e.judge_next_step()
     for other in map(_change, (*([step] if step else []), *e.judge_varied())):
         at = np.abs(other.reference).argmax()
@@ -79,7 +79,7 @@ def _same(a: float, b: float) -> bool:
 
 
 def _numbers(e: Evidence) -> Iterator[tuple[str, float]]:
-    """Options, and what corrects an average that has run for so many steps."""
+    """Yield the options, and the corrections of an average after so many steps."""
     before = e.before.get(f"{e.quantity}.step")
     step = 1 + (0 if before is None else float(np.asarray(before)))
     for field in dataclasses.fields(e.case.target):

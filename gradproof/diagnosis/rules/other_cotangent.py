@@ -1,7 +1,7 @@
 """Is this the right gradient for a different dy?
 
-A gradient is linear in dy, so that a sum that is left out, or entries that are taken in another
-order, show as another dy, whatever the layer.
+A gradient is linear in dy, so a missing sum, or entries in another order, look like another dy,
+whatever the layer is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gradproof.diagnosis.rules.other_options import Made, first
 
 
 def cotangent(e: Evidence) -> str:
-    """As if dy were another one."""
+    """The gradient is right for a different dy."""
     if not e.is_gradient or not e.case.dy:
         return ""
     ways = {told: None for told, _ in _others(e.case.dy)}
@@ -32,7 +32,7 @@ def _made(told: str) -> Made:
 
 
 def _others(dy: tuple[Array | None, ...]) -> Iterator[tuple[str, tuple[Array | None, ...]]]:
-    """(in words, all cotangents with one of them changed)"""
+    """Yield (in words, all cotangents with one of them changed)."""
     for i, (name, d) in enumerate(numbered("dy", dy).items()):
         for told, changed in _changed(name, d) if d is not None and d.size > 1 else ():
             yield told, (*dy[:i], changed, *dy[i + 1 :])

@@ -1,8 +1,8 @@
 """Is this the right gradient of a slightly different layer?
 
-PyTorch is asked for the gradient with one option at its default, at 0 or 1, or switched over, and
-with an argument transposed, exchanged for another or left out of a product; for an update, with
-another entry of the optimiser's state. What is claimed has to hold at numbers of any size and sign.
+PyTorch computes the gradient with one option at its default, at 0 or 1, or switched, and with an
+argument transposed, exchanged for another or left out; for an update, with another entry of the
+optimiser's state. An explanation has to hold on inputs of any size and sign.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from gradproof.diagnosis.evidence import Evidence
 Values: TypeAlias = Callable[[Any, Any, Evidence], Iterator[tuple[str, Any]]]
 """(option, its value, evidence) → (in words, another value of it)."""
 Made: TypeAlias = Callable[[Evidence], Array | None]
-"""What PyTorch makes of the case if it is taken otherwise; None where that makes no sense."""
+"""What PyTorch computes for the changed case; None where the change makes no sense."""
 
 
 def otherwise(e: Evidence) -> str:
-    """As if an option or an argument were another one."""
+    """As if an option or an argument were a different one."""
     return first(e, (*_options(e, _values), *_arguments(e), *_state(e)))
 
 
 def exchanged(e: Evidence) -> str:
-    """As if two options were each other, or a share the rest of it."""
+    """As if two options were exchanged, or an option p and 1 − p."""
     return first(e, _options(e, _exchanges))
 
 
 def first(e: Evidence, ways: Iterable[tuple[str, Made]], more: Sequence[Evidence] = ()) -> str:
-    """The first of these ways that explains what is wrong here, and right or wrong elsewhere.
+    """The first of these changes that explains this case and all others; "" if none does.
 
-    more    further cases in which it has to hold
+    more    further cases that it has to explain
     """
     return next((f"as if {told}" for told, made in ways if _holds(e, made, more)), "")
 
@@ -65,7 +65,7 @@ def _options(e: Evidence, values: Values) -> Iterator[tuple[str, Made]]:
         for told, value in values(field, now, e) if field.init else ():
             try:
                 other = dataclasses.replace(layer, **{field.name: value})
-            except Exception:  # noqa: BLE001, S112  (whatever is said of an option that it has not)
+            except Exception:  # noqa: BLE001, S112  (a layer may refuse the option)
                 continue
             yield told, _with_layer(other)
 
@@ -75,7 +75,7 @@ def _with_layer(layer: Any) -> Made:
 
 
 def _values(field: Any, now: Any, e: Evidence) -> Iterator[tuple[str, Any]]:
-    """What an option might be taken for."""
+    """Yield values that may have been used for an option by mistake."""
     found: list[Any] = [] if field.default is dataclasses.MISSING else [field.default]
     if isinstance(now, bool):
         found.append(not now)
@@ -92,7 +92,7 @@ def _values(field: Any, now: Any, e: Evidence) -> Iterator[tuple[str, Any]]:
 
 
 def _exchanges(field: Any, now: Any, _: Evidence) -> Iterator[tuple[str, Any]]:
-    """The options of a tuple the other way about; a share and what is left of it."""
+    """Yield a tuple of options reversed, and an option p replaced by 1 − p."""
     several = isinstance(now, tuple)
     if several and now != now[::-1]:
         yield f"{field.name} were {now[::-1]!r}", now[::-1]
@@ -119,7 +119,7 @@ def _arguments(e: Evidence) -> Iterator[tuple[str, Made]]:
 
 
 def _state(e: Evidence) -> Iterator[tuple[str, Made]]:
-    """Of an update: another count of the steps, or a state that is empty or changed about."""
+    """Yield, for an update: another step count, or a state that is zero or exchanged."""
     if not isinstance(e.case, UpdateCase):
         return
     owner = e.case.owner(e.quantity)
@@ -142,7 +142,7 @@ def _state(e: Evidence) -> Iterator[tuple[str, Made]]:
 
 
 def _changing(name: str, change: Callable[[Array], Any]) -> Made:
-    """With another array in the place of the one of that name."""
+    """With the array of that name replaced."""
     return lambda e: _taking(e, lambda given: {name: np.asarray(change(given[name]))})
 
 
@@ -151,7 +151,7 @@ def _exchanging(one: str, other: str) -> Made:
 
 
 def _taking(e: Evidence, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Array | None:
-    """What PyTorch makes of other arguments; of an update, of another gradient or state."""
+    """What PyTorch computes for other arguments; for an update, for another gradient or state."""
     layer, arrays, before = e.case.target, e.case.arrays, e.before
     if not before:
         return e.expected(layer, {**arrays, **change(arrays)})

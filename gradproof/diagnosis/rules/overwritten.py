@@ -1,4 +1,4 @@
-"""Which entry of dy contributes to which entry of a gradient, and which contributions are lost."""
+"""Contributions to one entry of a gradient that overwrite each other: = for +=."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gradproof.oracle.layer import Oracle
 from gradproof.subject import passes
 
 MOST = 64
-"""Entries of dy, each of which takes a backward pass on either side."""
+"""The most entries of dy: each takes a backward pass on either side."""
 
 
 def overwritten(e: Evidence) -> str:
-    """Where several contributions meet, some of them are lost, and nothing else is wrong."""
+    """Where entries of dy contribute to one entry, some are lost; nothing else is wrong."""
     dy = e.case.dy
     alone = len(dy) == 1 and dy[0] is not None and 1 < dy[0].size <= MOST
     if not alone or not e.is_gradient:
@@ -33,7 +33,7 @@ def overwritten(e: Evidence) -> str:
 
 
 def _contributions(e: Evidence) -> tuple[Array, Array]:
-    """The gradient for each entry of dy alone, by hand and by PyTorch, one after the other."""
+    """The gradient for each entry of dy alone, stacked: by hand, and by PyTorch."""
     case = wide(e.layer_case)
     (dy,) = case.dy
     assert dy is not None

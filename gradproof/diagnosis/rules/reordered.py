@@ -11,13 +11,13 @@ from gradproof.arrays import Array
 from gradproof.diagnosis.evidence import Evidence
 
 _AXES = 4
-"""Up to how many axes all orders are tried."""
+"""Up to so many axes, all their orders are tried."""
 _SHIFTS = 32
-"""Up to how long an axis all shifts along it are tried."""
+"""Up to this length of an axis, all shifts along it are tried."""
 
 
 def reordered(e: Evidence) -> str:
-    """In another order of axes or entries; where axes are long enough to tell them apart."""
+    """Axes or entries in another order, on axes that are long enough to tell."""
     return _named(next(iter(e.judge_larger()), e))
 
 
@@ -29,7 +29,7 @@ def _named(e: Evidence) -> str:
 
 
 def _orders(right: Array, bound: Array) -> Iterator[tuple[str, Array, Array]]:
-    """(in words, the right array in another order, its bound)"""
+    """Yield (in words, the right array in another order, its bound)."""
     axes = range(right.ndim)
     for a, b in itertools.combinations(axes, 2):
         told = "transposed" if right.ndim == 2 else f"axes {a} and {b} are swapped"
@@ -67,7 +67,7 @@ def _scattered(a: Array, places: Array) -> Array:
 
 
 def _misplaced(e: Evidence) -> str:
-    """Each wrong number is another entry's right one."""
+    """Each wrong number is the right number of another entry."""
     wrong = e.over & (e.manual != 0)
     if len(np.unique(e.reference[e.reference != 0])) < 2 or not wrong.any():
         return ""

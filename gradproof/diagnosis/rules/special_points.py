@@ -1,4 +1,4 @@
-"""Inputs at which only a wrong mask is wrong: a kink, a tie, a value that an option names."""
+"""Inputs at which only a wrong mask shows: kinks, ties, values of options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradproof.diagnosis.evidence import Evidence
 from gradproof.diagnosis.resample import right_apart, wrong_beside
 
 _NEAR = 0.05
-"""Entries are near if they differ by less than this part of the largest."""
+"""Entries count as near if they differ by less than this share of the largest."""
 
 
 def special(e: Evidence) -> str:
@@ -30,7 +30,7 @@ def special(e: Evidence) -> str:
 
 
 def _what(e: Evidence) -> Iterator[str]:
-    """What is special about the inputs."""
+    """Yield what is special about the inputs."""
     given = {n: a for n, a in e.arrays.items() if n in e.case.arrays}
     for name, a in given.items():
         if a.size and (a == a.flat[0]).all():

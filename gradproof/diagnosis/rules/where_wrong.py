@@ -9,7 +9,7 @@ from gradproof.diagnosis.evidence import Evidence, joined
 from gradproof.diagnosis.rules.constant_factor import factor_between
 
 FEW = 4
-"""Entries on either side from which a value that parts them is no chance."""
+"""The fewest entries on either side: with fewer, a value may separate them by chance."""
 
 
 def values(e: Evidence) -> str:
@@ -20,7 +20,7 @@ def values(e: Evidence) -> str:
 
 
 def regions(e: Evidence) -> str:
-    """Wrong exactly where an argument is on one side of a value, over cases with other numbers."""
+    """Wrong exactly where an argument is on one side of a value, over several cases."""
     if not e.is_layer:
         return ""
     cases = (e, *e.others, *e.judge_elsewhere())
@@ -55,7 +55,7 @@ def _side(name: str, wrong: Array, well: Array) -> str:
 
 
 def repeated(e: Evidence) -> str:
-    """Wrong at rows of a table alone that are looked up more than once."""
+    """Wrong only at rows of a table that are looked up more than once."""
     table = e.case.kinds.get(e.quantity) == "param"
     for name, index in e.indices.items() if table else ():
         used, counts = np.unique(index, return_counts=True)
@@ -66,13 +66,13 @@ def repeated(e: Evidence) -> str:
 
 
 def indices(e: Evidence) -> str:
-    """Wrong at certain indices only, and what is the matter there."""
+    """Wrong at certain indices only, and how."""
     place = _at_indices(e) if (~e.over & (np.abs(e.reference) > e.bound)).any() else ""
     return place and place + _how(e)
 
 
 def explained(e: Evidence) -> str:
-    """As `indices`, but only if it can say what is the matter there."""
+    """As `indices`, but only if it can say how."""
     return indices(e) if _how(e) else ""
 
 

@@ -23,12 +23,12 @@ def not_finite(e: Evidence) -> str:
 
 
 def dead(e: Evidence) -> str:
-    """Nothing should get through; what does tells more than that it should not."""
+    """The right gradient is zero: explain what the wrong one holds instead."""
     return "" if e.reference.any() else otherwise(e) or cotangent(e) or where_wrong.regions(e)
 
 
 def zero(e: Evidence) -> str:
-    """One side is zero, wherever they differ."""
+    """One side is zero wherever the two differ."""
     said = zero_here(e)
     elsewhere = (*e.judge_elsewhere(), *e.judge_larger()) if said else ()
     return said if all(zero_here(c) == said or not c.reference.any() for c in elsewhere) else ""
@@ -46,7 +46,7 @@ def zero_here(e: Evidence) -> str:
 
 
 def multiple(e: Evidence) -> str:
-    """A constant factor, and what in the case has that value."""
+    """A constant factor, and which option or length has its value."""
     return _or_exchanged(e, factor_between(e, e.manual, e.reference, e.bound))
 
 
@@ -71,7 +71,7 @@ def other_argument(e: Evidence) -> str:
 
 
 def next_step(e: Evidence) -> str:
-    """What an optimiser without a state shows only in its next step."""
+    """A mistake that an optimiser without state shows only in its next step."""
     step = e.judge_next_step()
     if step is None or any(not n.endswith(".grad") for n in e.before):
         return ""
@@ -80,13 +80,13 @@ def next_step(e: Evidence) -> str:
 
 
 def nearly_right(e: Evidence) -> str:
-    """Nearly right everywhere that it is wrong."""
+    """Every wrong entry is nearly right."""
     with np.errstate(all="ignore"):
         relative = (e.error / np.abs(e.reference))[e.over]
     greatest = float(relative.max(initial=0.0))
     if not greatest < 1e-3:
         return ""
-    return f"off by {greatest:.1g} of the value: eps in another place, or precision lost"
+    return f"off by {greatest:.1g} of the value: eps at the wrong place, or precision lost"
 
 
 def unknown(e: Evidence) -> str:

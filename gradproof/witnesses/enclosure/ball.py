@@ -1,8 +1,8 @@
-"""Numbers that know where they lie, and how they were computed.
+"""Real numbers enclosed in intervals, with a tape of how they were computed.
 
-A `Ball` is a real number enclosed in an interval of FLINT's `arb`, in a box of its own (NumPy would
-unpack some of FLINT's types as sequences). It goes into NumPy object arrays, so a layer's own
-forward runs on it; every operation notes its derivative on a `Tape`, which is then read backwards.
+A `Ball` wraps an interval of FLINT's `arb` (NumPy would unpack some of FLINT's types as sequences).
+Balls go into NumPy object arrays, so a layer's own forward runs on them. Every operation records
+its derivative on a `Tape`, which is then read backwards.
 
 Source    Johansson, Arb: efficient arbitrary-precision midpoint-radius interval arithmetic (2017);
           reverse accumulation: Griewank & Walther, Evaluating Derivatives (2008), §3.2
@@ -16,13 +16,13 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 Arb: TypeAlias = Any
-"""`flint.arb`, which is imported only where a tape is made."""
+"""`flint.arb`, which is imported late."""
 Parents: TypeAlias = tuple[tuple[int, Arb], ...]
 _CONSTANT = -1
 
 
 class Undecided(ArithmeticError):
-    """The enclosures of two numbers overlap, so that nobody can say which is the greater."""
+    """The enclosures of two numbers overlap, so it is not known which is larger."""
 
 
 class Tape:
@@ -46,7 +46,7 @@ class Tape:
         self._known: dict[Any, int] = {}
 
     def leaf(self, value: float) -> Ball:
-        """A number that is differentiated for."""
+        """A number that derivatives are taken with respect to."""
         number = float(value)
         if self._direction is not None:
             self._slopes.append(self.arb(self._direction[len(self._parents)]))
@@ -60,7 +60,7 @@ class Tape:
         return Ball(self, arb, _CONSTANT, self._number(arb))
 
     def computed(self, value: Arb, key: int, *parents: tuple[Ball, Arb]) -> Ball:
-        """A number made of others; `parents` are those with the derivative for each."""
+        """A number computed from others; `parents` are these, each with its derivative."""
         if value.is_exact():
             key = self._number(value)
         noted = tuple((ball.at, slope) for ball, slope in parents if ball.at != _CONSTANT)

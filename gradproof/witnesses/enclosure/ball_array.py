@@ -45,14 +45,14 @@ class BallArray(np.ndarray[Any, np.dtype[Any]]):
         return self._kept(super().__array_function__(func, types, args, kwargs))
 
     def _kept(self, made: Any) -> Any:
-        """A result as such an array, unless it is no array of numbers."""
+        """A result as a BallArray, if it is an array of numbers."""
         if isinstance(made, Ball) or (isinstance(made, np.ndarray) and made.dtype == object):
             return ball_array(self.tape, np.asarray(made))
         return made
 
 
 def ball_array(tape: Tape, array: Array, make: Callable[[Any], Ball] | None = None) -> BallArray:
-    """Every entry as a ball: by `make`, or as a constant where it is none yet."""
+    """Every entry as a ball: by `make`, or as a constant if it is not a ball yet."""
     made = _balls(tape, array) if make is None else entrywise(array, function=make)
     boxed = made.view(BallArray)
     boxed.tape = tape

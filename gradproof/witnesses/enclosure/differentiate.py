@@ -1,4 +1,4 @@
-"""One run of a layer's forward on balls, and the derivatives that its tape gives."""
+"""One run of a layer's forward on balls, and the derivatives from its tape."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Unsupported(Exception):
 
 
 def gradients(case: Case, tape: Tape) -> tuple[dict[str, Array], ...]:
-    """By smooth entry: its derivative, the scale of its terms, whether a tie depends on it."""
+    """For each smooth entry: derivative, scale of its terms, whether a tie depends on it."""
     leaves: dict[str, Array] = {}
     arguments = []
     for (name, array), smooth in zip(case.arrays.items(), case.smooth, strict=True):
@@ -47,7 +47,7 @@ def gradients(case: Case, tape: Tape) -> tuple[dict[str, Array], ...]:
 
 
 def _at(arrived: list[Arb | None], leaves: Array, zero: Arb) -> Array:
-    """What arrived at the leaves; zero where nothing did."""
+    """The cotangents that arrived at the leaves; zero where none did."""
 
     def found(leaf: Ball) -> Arb:
         arb = arrived[leaf.at]

@@ -22,25 +22,25 @@ from gradproof.witnesses.enclosure.differentiate import Unsupported, gradients
 from gradproof.witnesses.enclosure.one_sided import ends_of, off_the_ties
 
 MOST = 200
-"""Of how many partial derivatives at most it is asked: the cost grows with the whole network."""
+"""The most partial derivatives that it is asked for: the cost grows with the whole network."""
 _FIRST_BITS, _MOST_BITS = 113, 1808
 _NARROW = 2.0**-60
-"""An enclosure is narrow below this part of the derivative, where a double has a 2⁻⁵³."""
+"""An enclosure narrower than this share of the derivative is narrow enough; a double has 2⁻⁵³."""
 _CANCELLED = 2.0**-106
-"""A derivative below this part of the terms it is the sum of is not told from 0 by any double."""
+"""Below this share of the terms it is the sum of, a derivative cannot be told from 0 in float64."""
 _LEAST = 2.0**-1074
-"""The smallest double, than which nothing needs to be told apart more finely."""
+"""The smallest double: finer differences do not matter."""
 
 
 @dataclass(frozen=True)
 class Enclosure:
     """Where each partial derivative of Σ⟨dy, y⟩ lies, by the name of the argument.
 
-    balls    object arrays of `flint.arb`; at a kink, around all one-sided derivatives that were met
+    balls    object arrays of `flint.arb`; at a kink, around all one-sided derivatives found
     ends     the ends of these intervals as floats: an axis of two before those of the argument
     kinks    where one-sided derivatives differ, so that any choice is a convention
-    decided  where the ball is narrow; False where precision was at its end
-    bits     the precision that it took
+    decided  where the ball is narrow; False where the highest precision was not enough
+    bits     the precision that was needed
     """
 
     balls: Mapping[str, Array]
@@ -95,7 +95,7 @@ def enclose(case: Case) -> Enclosure:
 
 
 def distance(value: float, ball: Arb) -> float:
-    """How far a number lies outside of the ball, at least; 0 inside."""
+    """The least distance of a number from the ball; 0 inside."""
     return float((type(ball)(value) - ball).abs_lower())
 
 

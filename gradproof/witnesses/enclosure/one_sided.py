@@ -16,7 +16,7 @@ from gradproof.witnesses.enclosure.differentiate import Gradients, Unsupported, 
 
 _LINE = -math.inf, math.inf
 _DIRECTIONS = 4
-"""Random directions in which the inputs are moved off a kink, each of them both ways."""
+"""Random directions in which the inputs are moved off a kink, each both ways."""
 _FAR = 2.0**40
 
 
@@ -53,7 +53,7 @@ def off_the_ties(
 
 
 def _beside(case: Case, directions: Iterable[Array]) -> list[Gradients]:
-    """The derivatives beside the point, in each direction where forward takes its arguments."""
+    """The derivatives beside the point, in each direction in which forward takes the arguments."""
     found = []
     for direction in directions:
         with suppress(Unsupported):
@@ -62,7 +62,7 @@ def _beside(case: Case, directions: Iterable[Array]) -> list[Gradients]:
 
 
 def _allowed(case: Case, tied: Array) -> Array:
-    """How far down and up each number may move: a tied one not to where forward refuses it."""
+    """How far down and up each number may move; a tied one only where forward takes it."""
     allowed = np.repeat([[-_FAR], [_FAR]], tied.size, axis=1)
     for leaf in np.flatnonzero(tied):
         for side, step in enumerate((-1.0, 1.0)):
@@ -74,7 +74,7 @@ def _allowed(case: Case, tied: Array) -> Array:
 
 
 def _differing(balls: Gradients, sides: list[Gradients]) -> dict[str, Array]:
-    """Where derivatives differ; and where there are none, for then nothing is known."""
+    """Where derivatives differ, or are not known at all."""
     found = {}
     for name, array in balls.items():
         met = [side[name].ravel() for side in sides]
@@ -92,7 +92,7 @@ def _floats(balls: Array, end: Callable[[Arb], Arb]) -> Array:
 
 
 def ends_of(sides: list[Gradients]) -> dict[str, Array]:
-    """The least and the greatest number in any of the balls of each entry.
+    """The smallest and the largest number in any of the balls of each entry.
 
     The ball around two numbers would be wider: its radius has few digits.
     """
