@@ -42,11 +42,11 @@ def absolute(x: Array) -> Array:
 def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
     """Sum g over the axes along which an array of `shape` was broadcast to g's shape."""
     if g.shape == shape:
-        return np.asarray(g)
+        return g
     lead = g.ndim - len(shape)
     stretched = [i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1]
-    summed = np.add.reduce(g, axis=(*range(lead), *stretched), keepdims=True)
-    return np.asarray(summed.reshape(shape))
+    summed: Array = g.sum(axis=(*range(lead), *stretched), keepdims=True)
+    return summed.reshape(shape)
 
 
 def rows(x: Array) -> Array:
