@@ -121,7 +121,7 @@ class Source:
 
     def causes(self, *words: str) -> Sequence[str]:
         """What is wrong with an entry of a dictionary: of gradients, or of an optimiser's state."""
-        return words if self.function.name == "backward" else ["state"] * len(words)
+        return ["state"] * len(words) if self.function.name == "update" else words
 
     def direct(self, node: Any) -> bool:
         """Whether a factor at this node is a factor of a whole gradient that is returned."""
