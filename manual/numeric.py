@@ -19,7 +19,8 @@ def sigmoid(x: Array) -> Array:
     if x.dtype.kind in "cO":
         negative = x.real < 0
         tail = np.exp(np.where(negative, x, -x))
-        return np.asarray(np.where(negative, tail, 1) / (1 + tail))
+        share: Array = np.where(negative, tail, 1) / (1 + tail)
+        return share
     return np.asarray(special.expit(x), dtype=x.dtype)
 
 
@@ -36,7 +37,7 @@ def sign(x: Array) -> Array:
 
 def absolute(x: Array) -> Array:
     """|x| for real x; analytic away from 0, as a complex step needs."""
-    return np.asarray(np.abs(x) if x.dtype.kind != "c" else x * sign(x))
+    return np.abs(x) if x.dtype.kind != "c" else x * sign(x)
 
 
 def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
