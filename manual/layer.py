@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -27,7 +28,8 @@ class Layer:
     defaults. The signature of `forward` is the only declaration of the arguments: their names,
     their order and, by annotation, their kind. A variadic ``*x`` names them x0, x1, …
 
-    Both methods are pure: nothing received is written to, and dtype in is dtype out.
+    All methods are pure: nothing received is written to, and dtype in is dtype out. Of arrays of
+    shape () they may make NumPy scalars, as NumPy does: `Net` and the judge turn them into arrays.
     """
 
     def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, Saved]:
@@ -37,6 +39,18 @@ class Layer:
     def backward(self, saved: Saved, dy: Any) -> Grads:
         """Return the gradient of ⟨dy, y⟩ for every smooth argument, by its name."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def partial_backward(
+        self,
+        saved: Saved,
+        dy: Any,
+        wanted: AbstractSet[str],  # noqa: ARG002  (what is cheap is not worth leaving out)
+    ) -> Grads:
+        """As `backward`, but only the gradients named in `wanted` are read.
+
+        A layer overrides it to leave out a costly one, such as that of the data in training.
+        """
+        return self.backward(saved, dy)
 
     def argument_kinds(self, count: int) -> dict[str, str]:
         """The name and kind ("real", "param", "index" or "buffer") of `count` arguments, in order.

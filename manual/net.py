@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,9 +112,12 @@ class Net(Layer):
                 raise NetError(_misfit(step, pick(values), error)) from error
             saved.append(kept)
             if outs is None:
+                if not y.ndim:
+                    y = np.asarray(y)  # NumPy may have made a scalar of it
                 values.append(y)
             else:
-                values += [value for _, value in zip(outs, y, strict=True)]
+                y = tuple(np.asarray(value) for _, value in zip(outs, y, strict=True))
+                values += y
         return y, tuple(saved)
 
     def backward(self, saved: Saved, dy: Any) -> Grads:
@@ -135,16 +137,16 @@ class Net(Layer):
             if wanted is None:
                 given = layer.backward(saved[i], arrived)
             else:
-                given = layer.backward(saved[i], arrived, wanted)
+                given = layer.partial_backward(saved[i], arrived, wanted)
             for own, name in slots:
                 grad = given.get(own)
                 if grad is None:
                     continue
                 if name in grads:
-                    grad = np.asarray(grads[name] + grad)
+                    grad = grads[name] + grad
                 elif grad is arrived or grad.base is not None:
                     grad = _sealed(grad)
-                grads[name] = grad
+                grads[name] = grad if grad.ndim else np.asarray(grad)
         return grads
 
     @cached_property
@@ -166,7 +168,7 @@ class Net(Layer):
     def _tape(self) -> tuple[tuple[int, Any, str | tuple[str, ...], Slots, Wanted], ...]:
         """Of every step, in reverse, its number, layer, outputs and slots that need a gradient.
 
-        Where those are not all, and the layer's backward has a parameter `wanted`, it is told them.
+        Where those are not all, also the names of the gradients that are wanted of the layer.
         """
         variable = set(self.inputs).difference(self.constants)
         tape = []
@@ -175,8 +177,7 @@ class Net(Layer):
             if slots:
                 variable.update(step.outs)
             wanted: Wanted = None
-            takes = inspect.signature(step.layer.backward).parameters
-            if slots != step.slots and "wanted" in takes:
+            if slots != step.slots:
                 wanted = frozenset(own for own, _ in slots)
             tape.append((i, step.layer, step.out, slots, wanted))
         return tuple(reversed(tape))

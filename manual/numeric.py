@@ -19,7 +19,8 @@ def sigmoid(x: Array) -> Array:
     if x.dtype.kind in "cO":
         negative = x.real < 0
         tail = np.exp(np.where(negative, x, -x))
-        return np.asarray(np.where(negative, tail, 1) / (1 + tail))
+        share: Array = np.where(negative, tail, 1) / (1 + tail)
+        return share
     return np.asarray(special.expit(x), dtype=x.dtype)
 
 
@@ -36,17 +37,17 @@ def sign(x: Array) -> Array:
 
 def absolute(x: Array) -> Array:
     """|x| for real x; analytic away from 0, as a complex step needs."""
-    return np.asarray(np.abs(x) if x.dtype.kind != "c" else x * sign(x))
+    return np.abs(x) if x.dtype.kind != "c" else x * sign(x)
 
 
 def unbroadcast(g: Array, shape: tuple[int, ...]) -> Array:
     """Sum g over the axes along which an array of `shape` was broadcast to g's shape."""
     if g.shape == shape:
-        return np.asarray(g)
+        return g
     lead = g.ndim - len(shape)
     stretched = [i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1]
-    summed = np.add.reduce(g, axis=(*range(lead), *stretched), keepdims=True)
-    return np.asarray(summed.reshape(shape))
+    summed: Array = g.sum(axis=(*range(lead), *stretched), keepdims=True)
+    return summed.reshape(shape)
 
 
 def rows(x: Array) -> Array:

@@ -52,7 +52,7 @@ class Optimizer:
                     f"but the parameter is {param.dtype} {param.shape}"
                 )
             new, memory = self.update(param, grad, state.get(name) or self.start(param))
-            stepped[name] = np.asarray(new)
+            stepped[name] = new if new.ndim else np.asarray(new)
             if memory:
                 kept[name] = {key: np.asarray(value) for key, value in memory.items()}
         return stepped, kept

@@ -28,7 +28,7 @@ from gradproof.subject.layer import argument_kinds
 
 Grads: TypeAlias = dict[str, Array]
 SLIP = 1e-6
-_METHODS = ("forward", "backward")
+_METHODS = ("forward", "backward", "partial_backward")
 
 
 @dataclass(frozen=True)
@@ -84,15 +84,19 @@ def planted(kind: type, mutation: Mutation) -> Iterator[None]:
         return y, Kept(saved, args)
 
     @wraps(backward)
-    def wrong(self: Any, kept: Any, dy: Any, *further: Any) -> Grads:
+    def wrong(self: Any, kept: Any, dy: Any) -> Grads:
         if not isinstance(kept, Kept):
             kept = Kept(kept, ())
-        grads = backward(self, kept.saved, dy, *further)
+        grads = backward(self, kept.saved, dy)
         call = Call(self, kept.arguments, kept.saved, dy, grads, forward, backward)
         changed = mutation.change(call)
         return {n: g if g is grads.get(n) else np.array(g) for n, g in changed.items()}
 
+    def wrong_in_part(self: Any, kept: Any, dy: Any, _wanted: Any) -> Grads:
+        return wrong(self, kept, dy)
+
     right.forward, right.backward = forward_and_keep, wrong
+    right.partial_backward = wrong_in_part
     try:
         yield
     finally:

@@ -121,7 +121,7 @@ class Source:
 
     def causes(self, *words: str) -> Sequence[str]:
         """The causes of a wrong dictionary entry: as given for gradients, "state" for a state."""
-        return words if self.function.name == "backward" else ["state"] * len(words)
+        return ["state"] * len(words) if self.function.name == "update" else words
 
     def direct(self, node: Any) -> bool:
         """Whether a factor at this node multiplies a whole returned gradient."""

@@ -31,7 +31,7 @@ class Hardtanh(Layer):
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (x,) = saved
-        return {"x": np.asarray(dy * ((x > self.min_val) & (x < self.max_val)))}
+        return {"x": dy * ((x > self.min_val) & (x < self.max_val))}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ReLU6(Layer):
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (x,) = saved
-        return {"x": np.asarray(dy * ((x > 0) & (x < 6)))}
+        return {"x": dy * ((x > 0) & (x < 6))}
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ class Hardsigmoid(Layer):
     """
 
     def forward(self, x: Real) -> tuple[Array, Saved]:
-        return np.asarray(_clamp(np.asarray(x + 3), 0, 6) / 6), (x,)
+        return _clamp(x + 3, 0, 6) / 6, (x,)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (x,) = saved
-        return {"x": np.asarray(dy * ((x > -3) & (x < 3)) / 6)}
+        return {"x": dy * ((x > -3) & (x < 3)) / 6}
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ class Hardswish(Layer):
     """
 
     def forward(self, x: Real) -> tuple[Array, Saved]:
-        return np.asarray(x * (_clamp(np.asarray(x + 3), 0, 6) / 6)), (x,)
+        return x * (_clamp(x + 3, 0, 6) / 6), (x,)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (x,) = saved
         slope = (x / 3 + 0.5) * ((x > -3) & (x < 3)) + (x >= 3)
-        return {"x": np.asarray(dy * slope)}
+        return {"x": dy * slope}
 
 
 @dataclass(frozen=True)
@@ -103,11 +103,11 @@ class Softshrink(Layer):
             raise ValueError(f"lambd must not be negative, and is {self.lambd}")
 
     def forward(self, x: Real) -> tuple[Array, Saved]:
-        return np.asarray(x - _clamp(x, -self.lambd, self.lambd)), (x,)
+        return x - _clamp(x, -self.lambd, self.lambd), (x,)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (x,) = saved
-        return {"x": np.asarray(dy * (np.abs(x) > self.lambd))}
+        return {"x": dy * (np.abs(x) > self.lambd)}
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,13 @@ class Hardshrink(Layer):
 
     def forward(self, x: Real) -> tuple[Array, Saved]:
         kept = np.abs(x.real) > self.lambd
-        return np.asarray(x * kept), (kept,)
+        return x * kept, (kept,)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (kept,) = saved
-        return {"x": np.asarray(dy * kept)}
+        return {"x": dy * kept}
 
 
 def _clamp(x: Array, low: float, high: float) -> Array:
     """x held within [low, high]; a complex x is ordered by its real part first."""
-    return np.asarray(np.minimum(np.maximum(x, low), high))
+    return np.minimum(np.maximum(x, low), high)

@@ -25,10 +25,7 @@ class Sigmoid(Layer):
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (y,) = saved
-        dx = 1 - y  # then in place: a second temporary costs more than the arithmetic
-        dx *= y
-        dx *= dy
-        return {"x": np.asarray(dx)}
+        return {"x": dy * (y * (1 - y))}
 
 
 @dataclass(frozen=True)
@@ -41,15 +38,12 @@ class Tanh(Layer):
     """
 
     def forward(self, x: Real) -> tuple[Array, Saved]:
-        y = np.asarray(np.tanh(x))
+        y = np.tanh(x)
         return y, (y,)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (y,) = saved
-        dx = np.asarray(y * y)
-        np.subtract(1, dx, out=dx)
-        dx *= dy
-        return {"x": dx}
+        return {"x": dy * (1 - y * y)}
 
 
 @dataclass(frozen=True)
@@ -63,11 +57,11 @@ class Tanhshrink(Layer):
 
     def forward(self, x: Real) -> tuple[Array, Saved]:
         t = np.tanh(x)
-        return np.asarray(x - t), (t,)
+        return x - t, (t,)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (t,) = saved
-        return {"x": np.asarray(dy * (t * t))}
+        return {"x": dy * (t * t)}
 
 
 @dataclass(frozen=True)
@@ -81,11 +75,11 @@ class Softsign(Layer):
 
     def forward(self, x: Real) -> tuple[Array, Saved]:
         scale = 1 + absolute(x)
-        return np.asarray(x / scale), (scale,)
+        return x / scale, (scale,)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (scale,) = saved
-        return {"x": np.asarray(dy / scale / scale)}  # scale² may overflow
+        return {"x": dy / scale / scale}  # scale² may overflow
 
 
 @dataclass(frozen=True)
@@ -98,12 +92,12 @@ class LogSigmoid(Layer):
     """
 
     def forward(self, x: Real) -> tuple[Array, Saved]:
-        value, slope = softplus(np.asarray(-x))
-        return np.asarray(-value), (slope,)
+        value, slope = softplus(-x)
+        return -value, (slope,)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (slope,) = saved
-        return {"x": np.asarray(dy * slope)}
+        return {"x": dy * slope}
 
 
 @dataclass(frozen=True)
@@ -119,14 +113,14 @@ class Softplus(Layer):
     threshold: float = 20.0
 
     def forward(self, x: Real) -> tuple[Array, Saved]:
-        z = np.asarray(x * self.beta)
+        z = x * self.beta
         value, slope = softplus(z)
         linear = z.real > self.threshold
         return np.where(linear, x, value / self.beta), (np.where(linear, 1, slope),)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (slope,) = saved
-        return {"x": np.asarray(dy * slope)}
+        return {"x": dy * slope}
 
 
 def softplus(z: Array) -> tuple[Array, Array]:
@@ -142,4 +136,4 @@ def softplus(z: Array) -> tuple[Array, Array]:
     tail = np.exp(np.where(negative, z, -z))
     value = np.where(negative, 0, z) + np.log1p(tail)
     slope = np.where(negative, tail, 1) / (1 + tail)
-    return np.asarray(value), np.asarray(slope)
+    return value, slope

@@ -23,13 +23,13 @@ class Add(Layer):
 
     def forward(self, x: Real, other: Real) -> tuple[Array, Saved]:
         y = x + (other if self.alpha == 1 else self.alpha * other)
-        return np.asarray(y), (x.shape, other.shape)
+        return y, (x.shape, other.shape)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         x_shape, other_shape = saved
         dother = unbroadcast(dy, other_shape)
         if self.alpha != 1:
-            dother = np.asarray(self.alpha * dother)
+            dother = self.alpha * dother
         return {"x": unbroadcast(dy, x_shape), "other": dother}
 
 
@@ -46,11 +46,11 @@ class Subtract(Layer):
 
     def forward(self, x: Real, other: Real) -> tuple[Array, Saved]:
         y = x - (other if self.alpha == 1 else self.alpha * other)
-        return np.asarray(y), (x.shape, other.shape)
+        return y, (x.shape, other.shape)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         x_shape, other_shape = saved
-        dother = np.asarray(-self.alpha * unbroadcast(dy, other_shape))
+        dother = -self.alpha * unbroadcast(dy, other_shape)
         return {"x": unbroadcast(dy, x_shape), "other": dother}
 
 
@@ -64,12 +64,12 @@ class Multiply(Layer):
     """
 
     def forward(self, x: Real, other: Real) -> tuple[Array, Saved]:
-        return np.asarray(x * other), (x, other)
+        return x * other, (x, other)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         x, other = saved
-        dx = unbroadcast(np.asarray(dy * other), x.shape)
-        dother = unbroadcast(np.asarray(dy * x), other.shape)
+        dx = unbroadcast(dy * other, x.shape)
+        dother = unbroadcast(dy * x, other.shape)
         return {"x": dx, "other": dother}
 
 
@@ -83,13 +83,13 @@ class Divide(Layer):
     """
 
     def forward(self, x: Real, other: Real) -> tuple[Array, Saved]:
-        y = np.asarray(x / other)
+        y = x / other
         return y, (x.shape, other, y)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         x_shape, other, y = saved
-        dx = unbroadcast(np.asarray(dy / other), x_shape)
-        dother = unbroadcast(np.asarray(-dy * (y / other)), other.shape)
+        dx = unbroadcast(dy / other, x_shape)
+        dother = unbroadcast(-dy * (y / other), other.shape)
         return {"x": dx, "other": dother}
 
 
@@ -105,7 +105,7 @@ class MatMul(Layer):
     """
 
     def forward(self, x: Real, other: Real) -> tuple[Array, Saved]:
-        return np.asarray(x @ other), (x, other)
+        return x @ other, (x, other)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         x, other = saved

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,18 +23,24 @@ class Linear(Layer):
     def forward(self, x: Real, weight: Param, bias: Param | None = None) -> tuple[Array, Saved]:
         y = product(x, weight.T)
         if bias is not None:
-            y += bias
+            y += bias  # y + bias takes 1.1 to 4 times as long (32 × 128 to 256 × 784 entries)
         return y, (x, weight, bias is not None)
 
-    def backward(self, saved: Saved, dy: Array, wanted: Collection[str] = ("x",)) -> Grads:
-        """As `Layer.backward`; without "x" in `wanted`, dx and its matrix product are left out."""
+    def backward(self, saved: Saved, dy: Array) -> Grads:
+        return self._gradients(saved, dy, with_dx=True)
+
+    def partial_backward(self, saved: Saved, dy: Array, wanted: AbstractSet[str]) -> Grads:
+        """As `Layer.partial_backward`: without "x" in `wanted`, its matrix product is left out."""
+        return self._gradients(saved, dy, with_dx="x" in wanted)
+
+    def _gradients(self, saved: Saved, dy: Array, *, with_dx: bool) -> Grads:
         x, weight, has_bias = saved
         g = rows(dy)
         grads = {"weight": g.T.dot(rows(x))}
-        if "x" in wanted:
+        if with_dx:
             grads["x"] = product(dy, weight)
         if has_bias:
-            grads["bias"] = np.add.reduce(g, axis=0)
+            grads["bias"] = g.sum(axis=0)
         return grads
 
 
@@ -84,5 +90,5 @@ class Bilinear(Layer):
             "weight": dw.transpose(1, 0, 2),
         }
         if has_bias:
-            grads["bias"] = np.add.reduce(g, axis=0)
+            grads["bias"] = g.sum(axis=0)
         return grads

@@ -34,12 +34,12 @@ class Sum(Layer):
 
     def forward(self, x: Real) -> tuple[Array, Saved]:
         axes = _axes(self.dim, x.ndim)
-        y = np.asarray(np.add.reduce(x, axis=axes, keepdims=True))
+        y = x.sum(axis=axes, keepdims=True)
         return y if self.keepdim else y.squeeze(axes), (x.shape, y.shape)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         shape, kept = saved
-        return {"x": _spread(dy.reshape(kept), shape)}
+        return {"x": np.full(shape, dy.reshape(kept))}
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class Mean(Layer):
     def forward(self, x: Real) -> tuple[Array, Saved]:
         axes = _axes(self.dim, x.ndim)
         n = math.prod(x.shape[i] for i in axes)
-        total = np.add.reduce(x, axis=axes, keepdims=True)
-        y = np.asarray(total / n if n else total + math.nan)
+        total = x.sum(axis=axes, keepdims=True)
+        y = total / n if n else total + math.nan
         return y if self.keepdim else y.squeeze(axes), (x.shape, y.shape, max(n, 1))
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         shape, kept, n = saved
-        return {"x": _spread(dy.reshape(kept) / n, shape)}
+        return {"x": np.full(shape, dy.reshape(kept) / n)}
 
 
 @dataclass(frozen=True)
@@ -91,18 +91,18 @@ class Max(Layer):
 
     def forward(self, x: Real) -> tuple[Array, Saved]:
         axes = _axes(self.dim, x.ndim)
-        y = np.asarray(np.maximum.reduce(x, axis=axes, keepdims=True))
+        y = x.max(axis=axes, keepdims=True)
         return y if self.keepdim else y.squeeze(axes), (x, y, axes)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         x, y, axes = saved
-        at_max = np.asarray(x == y)
+        at_max = x == y
         if self.first_of_ties:
             for axis in axes:  # one, or none of a 0-d x
-                at_max &= np.add.accumulate(at_max, axis=axis, dtype=np.intp) == 1
-        ties = np.add.reduce(at_max, axis=axes, keepdims=True, dtype=np.intp)
+                at_max = at_max & (at_max.cumsum(axis=axis, dtype=np.intp) == 1)
+        ties = at_max.sum(axis=axes, keepdims=True, dtype=np.intp)
         share = dy.reshape(y.shape) / ties.astype(dy.dtype)
-        return {"x": np.asarray(at_max * share)}
+        return {"x": at_max * share}
 
 
 @dataclass(frozen=True)
@@ -126,19 +126,19 @@ class LogSumExp(Layer):
         axes = _axes(self.dim, x.ndim)
         # m stays finite where x does not, so that x − m is never ∞ − ∞.
         most = np.finfo(float if x.dtype.kind == "O" else x.dtype).max
-        m = np.maximum.reduce(x.real, axis=axes, keepdims=True, initial=-most)
+        m = x.real.max(axis=axes, keepdims=True, initial=-most)
         m = np.minimum(m, most)
         e = np.exp(x - m)
-        total = np.add.reduce(e, axis=axes, keepdims=True)
+        total = e.sum(axis=axes, keepdims=True)
         with np.errstate(divide="ignore"):  # log 0 = −∞ is the answer for a row of −∞
-            y = np.asarray(np.log(total) + m)
+            y = np.log(total) + m
         return y if self.keepdim else y.squeeze(axes), (e, total)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         e, total = saved
         with np.errstate(invalid="ignore"):  # 0/0 in a row of −∞, ∞/∞ at +∞: NaN, as in torch
             softmax = e / total
-        return {"x": np.asarray(dy.reshape(total.shape) * softmax)}
+        return {"x": dy.reshape(total.shape) * softmax}
 
 
 def _axes(dim: Dim, rank: int) -> tuple[int, ...]:
@@ -146,10 +146,3 @@ def _axes(dim: Dim, rank: int) -> tuple[int, ...]:
     if dim is None or dim == ():
         return tuple(range(rank))
     return normalize_axis_tuple(dim, max(rank, 1))[:rank]
-
-
-def _spread(g: Array, shape: tuple[int, ...]) -> Array:
-    """g repeated to `shape`."""
-    dx = np.empty(shape, g.dtype)
-    dx[...] = g
-    return dx

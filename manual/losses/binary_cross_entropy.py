@@ -57,7 +57,7 @@ class BCELoss(Layer):
         with np.errstate(invalid="ignore"):  # 0 · ∞ is NaN in torch too
             dtarget = g * (log_not_x - log_x)
         dx = g * ((x - target) / np.maximum(x * (1 - x), _LEAST))
-        return {"x": np.asarray(dx), "target": np.asarray(dtarget)}
+        return {"x": dx, "target": dtarget}
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class BCEWithLogitsLoss(Layer):
         else:
             dx = g * (_hits(target, pos_weight) * sigmoid(x) - pos_weight * target)
             dtarget = g * (_log_sigmoid(-x) - pos_weight * _log_sigmoid(x))
-        return {"x": np.asarray(dx), "target": np.asarray(dtarget)}
+        return {"x": dx, "target": dtarget}
 
 
 def _hits(target: Array, pos_weight: Array | None) -> Array | int:
@@ -113,5 +113,5 @@ def _hits(target: Array, pos_weight: Array | None) -> Array | int:
 
 def _log_sigmoid(x: Array) -> Array:
     """log σ(x) = min(x, 0) − log(1 + e^−|x|), analytic from the right at 0, where |x| is not."""
-    negative = np.asarray(x.real < 0)
-    return np.asarray(x * negative - np.log1p(np.exp(np.where(negative, x, -x))))
+    negative = x.real < 0
+    return x * negative - np.log1p(np.exp(np.where(negative, x, -x)))

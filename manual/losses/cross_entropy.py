@@ -38,7 +38,7 @@ class CrossEntropyLoss(Layer):
         logp, p = _log_softmax(x, axis)
         # Not hot * logp: a class ruled out by a logit of −∞ must leave the others alone.
         if weight is None and not self.label_smoothing:
-            loss = -np.add.reduce(logp, axis=axis, where=hot)
+            loss = -logp.sum(axis=axis, where=hot)
         else:
             terms = np.where(hot, logp, 0)
             if self.label_smoothing:
@@ -48,7 +48,7 @@ class CrossEntropyLoss(Layer):
             if weight is not None:
                 weight = _along(weight, x)
                 terms = weight * terms
-            loss = -np.add.reduce(terms, axis=axis)
+            loss = -terms.sum(axis=axis)
         total = _total(hot, valid, weight)
         return reduce_loss(loss, self.reduction, total), (p, hot, valid, weight, total)
 
@@ -66,9 +66,8 @@ class CrossEntropyLoss(Layer):
                 q = (1 - self.label_smoothing) * q + self.label_smoothing / p.shape[axis]
             if weight is not None:
                 q = weight * q
-            slope = p * np.add.reduce(q, axis=axis, keepdims=True) - q
-        slope *= _facing(g, axis) if g.ndim else g
-        return {"x": slope}
+            slope = p * q.sum(axis=axis, keepdims=True) - q
+        return {"x": slope * (_facing(g, axis) if g.ndim else g)}
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class SoftCrossEntropyLoss(Layer):
         if weight is not None:
             weight = _along(weight, x)
             q = weight * q
-        loss = -np.add.reduce(q * logp, axis=axis)
+        loss = -(q * logp).sum(axis=axis)
         return reduce_loss(loss, self.reduction, loss.size), (logp, p, q, weight)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
@@ -108,7 +107,7 @@ class SoftCrossEntropyLoss(Layer):
         g = spread(dy, self.reduction, math.prod(_without(p.shape, axis)))
         if self.reduction == "none":
             g = _facing(g, axis)
-        slope = p * np.add.reduce(q, axis=axis, keepdims=True) - q
+        slope = p * q.sum(axis=axis, keepdims=True) - q
         dtarget = -((1 - self.label_smoothing) * g) * logp
         if weight is not None:
             dtarget = weight * dtarget
@@ -139,7 +138,7 @@ class NLLLoss(Layer):
         if weight is not None:
             weight = _along(weight, x)
             terms = weight * terms
-        loss = -np.add.reduce(terms, axis=_class_axis(x))
+        loss = -terms.sum(axis=_class_axis(x))
         total = _total(hot, valid, weight)
         return reduce_loss(loss, self.reduction, total), (hot, valid, weight, total)
 
@@ -177,12 +176,10 @@ def _along(weight: Array, x: Array) -> Array:
 
 def _log_softmax(x: Array, axis: int) -> tuple[Array, Array]:
     """log softmax and softmax along `axis`; the greatest logit is taken off, so e never grows."""
-    logp = x - np.maximum.reduce(x.real, axis=axis, keepdims=True)
-    p = np.exp(logp)
-    z = np.add.reduce(p, axis=axis, keepdims=True)
-    logp -= np.log(z)
-    p /= z
-    return logp, p
+    below = x - x.real.max(axis=axis, keepdims=True)
+    e = np.exp(below)
+    total = e.sum(axis=axis, keepdims=True)
+    return below - np.log(total), e / total
 
 
 def _one_hot(target: Array, x: Array, ignore_index: int) -> tuple[Array, Array]:
@@ -191,7 +188,7 @@ def _one_hot(target: Array, x: Array, ignore_index: int) -> tuple[Array, Array]:
     classes = x.shape[axis]
     if target.shape != _without(x.shape, axis):
         raise ValueError(f"x of shape {x.shape} does not take a target of shape {target.shape}")
-    valid = np.asarray(target != ignore_index)
+    valid = target != ignore_index
     hot = _facing(target, axis) == _along(np.arange(classes), x)
     if 0 <= ignore_index < classes:
         hot &= _facing(valid, axis)
@@ -204,7 +201,8 @@ def _total(hot: Array, valid: Array, weight: Array | None) -> Array | int:
     """What a mean divides by: how many targets count, or the sum of their classes' weights."""
     if weight is None:
         return int(np.count_nonzero(valid))
-    return np.asarray(np.add.reduce(weight * hot, axis=None))
+    total: Array = (weight * hot).sum()
+    return total
 
 
 def _check_smoothing(label_smoothing: float) -> None:

@@ -43,16 +43,16 @@ class KLDivLoss(Layer):
         g = np.broadcast_to(spread(dy, self.reduction, total), shape)
         if self.log_target:
             p = np.exp(target)
-            dtarget = unbroadcast(np.asarray(g * (p * (target + 1 - x))), target.shape)
+            dtarget = unbroadcast(g * (p * (target + 1 - x)), target.shape)
         else:
             p = target
             # (t log t)′ has its 1 as t/t: torch's NaN, not −∞, where a target is 0.
             with np.errstate(divide="ignore", invalid="ignore"):
                 own = unbroadcast(g, target.shape) * (np.log(target) + target / target)
-            dtarget = own - unbroadcast(np.asarray(g * x), target.shape)
+            dtarget = own - unbroadcast(g * x, target.shape)
         return {
-            "x": unbroadcast(np.asarray(-g * p), x.shape),
-            "target": np.asarray(dtarget),
+            "x": unbroadcast(-g * p, x.shape),
+            "target": dtarget,
         }
 
     def _total(self, x: Array, shape: tuple[int, ...]) -> int:
@@ -89,7 +89,7 @@ class PoissonNLLLoss(Layer):
         log_rate = x if self.log_input else np.log(x + self.eps)
         loss = rate - target * log_rate
         if self.full:
-            many = np.asarray(target.real > 1)
+            many = target.real > 1
             t = np.where(many, target, 1)
             stirling = t * np.log(t) - t + 0.5 * np.log(2 * math.pi * t)
             loss = loss + many * stirling
@@ -99,14 +99,14 @@ class PoissonNLLLoss(Layer):
         x, target, rate, log_rate, shape = saved
         g = np.broadcast_to(spread(dy, self.reduction, math.prod(shape)), shape)
         dx = g * (rate - target) if self.log_input else g * (1 - target / (x + self.eps))
-        dtarget = unbroadcast(np.asarray(-g * log_rate), target.shape)
+        dtarget = unbroadcast(-g * log_rate, target.shape)
         if self.full:
             many = np.asarray(target > 1, dtype=target.dtype)
             # 0 · log 0 and 0 / 0 where no term was added: torch's NaN where a target is 0.
             with np.errstate(divide="ignore", invalid="ignore"):
                 slope = many * np.log(target) + 0.5 * many / target
             dtarget = dtarget + unbroadcast(g, target.shape) * slope
-        return {"x": unbroadcast(np.asarray(dx), x.shape), "target": np.asarray(dtarget)}
+        return {"x": unbroadcast(dx, x.shape), "target": dtarget}
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,11 @@ class GaussianNLLLoss(Layer):
         x, target, var, v, error = saved
         shape = np.broadcast_shapes(error.shape, v.shape)
         g = np.broadcast_to(spread(dy, self.reduction, math.prod(shape)), shape)
-        dx = np.asarray(g * (error / v))
-        dvar = np.asarray(0.5 * g * (1 / v - (error / v) * (error / v)))
+        dx = g * (error / v)
+        dvar = 0.5 * g * (1 / v - (error / v) * (error / v))
         return {
             "x": unbroadcast(dx, x.shape),
-            "target": unbroadcast(np.asarray(-dx), target.shape),
+            "target": unbroadcast(-dx, target.shape),
             "var": unbroadcast(dvar, np.shape(v)).reshape(var.shape),
         }
 

@@ -34,20 +34,20 @@ def reduce_loss(loss: Array, reduction: str, total: Array | int) -> Array:
     total     what a mean divides by: how many entries count, or the sum of their weights
     """
     if reduction == "none":
-        return np.asarray(loss)
+        return loss
     # Half precision is summed in single, as torch does: 70,000 ones are not infinite.
     wide = np.float32 if loss.dtype == np.float16 else None
-    y = np.add.reduce(loss, axis=None, dtype=wide)
+    y: Array = loss.sum(dtype=wide)
     if reduction != "sum":
         y = _divide(y, total)
-    return np.asarray(y, dtype=loss.dtype)
+    return y if wide is None else y.astype(loss.dtype)
 
 
 def spread(dy: Array, reduction: str, total: Array | int) -> Array:
     """The cotangent of every entry: dy itself, or the one number that all entries share."""
     if reduction in ("none", "sum"):
         return dy
-    return np.asarray(_divide(dy, total), dtype=dy.dtype)
+    return _divide(dy, total)
 
 
 def _divide(value: Array, total: Array | int) -> Array:

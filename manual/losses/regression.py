@@ -33,8 +33,8 @@ class SquaredError(Layer):
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
         (error,) = saved
-        dx = np.asarray(spread(dy, self.reduction, error.size) * error)
-        return {"x": dx, "target": np.asarray(-dx)}
+        dx = spread(dy, self.reduction, error.size) * error
+        return {"x": dx, "target": -dx}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class MSELoss(Layer):
         total = error.size
         if weight is not None:
             loss = weight * loss
-            total = np.add.reduce(weight, axis=None)
+            total = weight.sum()
         return reduce_loss(loss, self.reduction, total), (error, weight, total)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
@@ -67,7 +67,7 @@ class MSELoss(Layer):
         dx = 2 * spread(dy, self.reduction, total) * error
         if weight is not None:
             dx = weight * dx
-        return {"x": np.asarray(dx), "target": np.asarray(-dx)}
+        return {"x": dx, "target": -dx}
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class L1Loss(Layer):
         total = error.size
         if weight is not None:
             loss = weight * loss
-            total = np.add.reduce(weight, axis=None)
+            total = weight.sum()
         return reduce_loss(loss, self.reduction, total), (sign(error), weight, total)
 
     def backward(self, saved: Saved, dy: Array) -> Grads:
@@ -100,7 +100,7 @@ class L1Loss(Layer):
         dx = spread(dy, self.reduction, total) * slope
         if weight is not None:
             dx = weight * dx
-        return {"x": np.asarray(dx), "target": np.asarray(-dx)}
+        return {"x": dx, "target": -dx}
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ class SmoothL1Loss(Layer):
             slope = np.maximum(np.minimum(error, self.beta), -self.beta) / self.beta
         else:
             slope = sign(error)
-        dx = np.asarray(spread(dy, self.reduction, error.size) * slope)
-        return {"x": dx, "target": np.asarray(-dx)}
+        dx = spread(dy, self.reduction, error.size) * slope
+        return {"x": dx, "target": -dx}
 
 
 @dataclass(frozen=True)
@@ -176,4 +176,4 @@ class HuberLoss(Layer):
         dx = spread(dy, self.reduction, error.size) * slope
         if weight is not None:
             dx = weight * dx
-        return {"x": np.asarray(dx), "target": np.asarray(-dx)}
+        return {"x": dx, "target": -dx}

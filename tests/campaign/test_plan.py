@@ -36,12 +36,12 @@ from tests.golden import unchanged
 from tests.planted import SUBJECT
 
 TANH = "manual.layers.activation_sigmoid:Tanh.backward"
-SIGN = Bug("sign", "Tanh", TANH, "np.subtract(1, dx,", "np.subtract(dx, 1,", cause="sign")
+SIGN = Bug("sign", "Tanh", TANH, "1 - y * y", "y * y - 1", cause="sign")
 STEP = Bug("step", "SGD", "manual.optimizers.sgd:SGD.update", "new += param", "new -= param")
 ONE = Bug(
-    "one", "Linear", "manual.layers.linear:Linear.backward", "g = rows(dy)", "g = 1 * rows(dy)"
+    "one", "Linear", "manual.layers.linear:Linear._gradients", "g = rows(dy)", "g = 1 * rows(dy)"
 )
-AUTOMATIC = "Tanh.backward:3 y * y → y / y"
+AUTOMATIC = "Tanh.backward:3 y * y → (y / y)"
 
 
 def few(**changes: Any) -> Subject:
@@ -116,7 +116,7 @@ def test_a_target_is_known_by_its_bug_its_seed_and_the_code(
     assert len(set(usual)) == 3 and {len(key) for key in usual} == {16}
     assert keys() == usual
     assert not set(keys(seed=1)) & set(usual)
-    assert len(set(keys(bugs=lambda: [replace(SIGN, new="np.add(dx, 1,")])) & set(usual)) == 1
+    assert len(set(keys(bugs=lambda: [replace(SIGN, new="1 + y * y")])) & set(usual)) == 1
     monkeypatch.setattr(study, "_state_of_the_code", lambda root: "other")
     assert not set(keys()) & set(usual)
 

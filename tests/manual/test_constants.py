@@ -60,20 +60,33 @@ def test_what_leads_to_them_alone_is_not_computed(monkeypatch: pytest.MonkeyPatc
     gradients(dataclasses.replace(NET, constants=("x",)))
     assert len(calls) == 1
 
-    matrices = []
-    linear = Linear.backward
-    monkeypatch.setattr(
-        Linear, "backward", lambda *a, wanted=None: matrices.append(a) or linear(*a)
-    )
+
+def test_a_layer_is_told_which_gradients_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    right = Linear.partial_backward
+    monkeypatch.setattr(Linear, "partial_backward", lambda *a: told.append(a[3]) or right(*a))
+    gradients(NET)
+    assert told == []
     gradients(dataclasses.replace(NET, constants=("x",)))
-    assert [len(a) for a in matrices] == [3, 4]  # the layer itself, saved, dy, and what is wanted
+    assert told == [{"weight", "bias"}]
 
 
-def test_linear_leaves_dx_out() -> None:
+@pytest.mark.parametrize("wanted", [{"x"}, {"weight"}, {"bias"}, {"x", "bias"}, {"weight", "bias"}])
+def test_a_part_of_the_gradients_is_the_same_bits(wanted: set[str]) -> None:
     x, weight, bias = ARRAYS[0], ARRAYS[1], ARRAYS[2]
     y, saved = Linear().forward(x, weight, bias)
-    assert set(Linear().backward(saved, y)) == {"x", "weight", "bias"}
-    assert set(Linear().backward(saved, y, {"weight"})) == {"weight", "bias"}
+    full = Linear().backward(saved, y)
+    part = Linear().partial_backward(saved, y, wanted)
+    for name in wanted:
+        np.testing.assert_array_equal(part[name], full[name])
+    assert ("x" in part) == ("x" in wanted), "its product costs as much as forward's"
+
+
+def test_a_layer_that_leaves_nothing_out_gives_all() -> None:
+    y, saved = Tanh().forward(ARRAYS[0])
+    np.testing.assert_array_equal(
+        Tanh().partial_backward(saved, y, {"x"})["x"], Tanh().backward(saved, y)["x"]
+    )
 
 
 def test_an_unknown_one() -> None:

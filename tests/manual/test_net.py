@@ -10,7 +10,7 @@ import pytest
 
 from manual.layer import Array, Grads, Layer, Real, Saved
 from manual.layers.activation_sigmoid import Sigmoid
-from manual.layers.arithmetic import Add
+from manual.layers.arithmetic import Add, Multiply
 from manual.layers.shape import Transpose
 from manual.net import Net, Step
 
@@ -24,6 +24,17 @@ class Swap(Layer):
 
     def backward(self, saved: Saved, dy: Any) -> Grads:
         return {name: d for name, d in zip(("other", "x"), dy, strict=True) if d is not None}
+
+
+@dataclass(frozen=True)
+class Halves(Layer):
+    """Two outputs, x / 2 each."""
+
+    def forward(self, x: Real) -> tuple[tuple[Array, Array], Saved]:
+        return (x / 2, x / 2), ()
+
+    def backward(self, saved: Saved, dy: Any) -> Grads:
+        return {"x": sum(d / 2 for d in dy if d is not None)}
 
 
 @dataclass(frozen=True)
@@ -78,3 +89,17 @@ def test_memory_of_its_own_can_be_written_to() -> None:
     net = Net(("x",), (Step("y", Sigmoid(), ("x",)),))
     _, saved = net.forward(np.ones(2))
     assert net.backward(saved, np.ones(2))["x"].flags.writeable
+
+
+def test_what_comes_back_is_arrays_also_of_shape_nothing() -> None:
+    steps = (
+        Step("a", Sigmoid(), ("x",)),
+        Step("b", Multiply(), ("a", "x")),
+        Step(("p", "q"), Halves(), ("b",)),
+    )
+    net = Net(("x",), steps)
+    y, saved = net.forward(np.array(0.5))
+    grads = net.backward(saved, (np.array(1.0), None))
+    for made in (*y, grads["x"]):
+        assert type(made) is np.ndarray
+        assert made.shape == ()

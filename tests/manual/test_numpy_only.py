@@ -45,10 +45,14 @@ def test_backward_is_the_forward_s_derivative(kind: type[Layer], data: st.DataOb
     with np.errstate(all="raise", under="ignore"):
         y, saved = case.layer.forward(*args)
         case = case.with_dy(as_tuple(y))
-        grads = case.layer.backward(saved, case.dy if isinstance(y, tuple) else case.dy[0])
+        dy = case.dy if isinstance(y, tuple) else case.dy[0]
+        grads = case.layer.backward(saved, dy)
 
     smooth = [name for name, is_smooth in zip(case.arrays, case.smooth, strict=True) if is_smooth]
     assert set(grads) == set(smooth)
+    for name in smooth:
+        part = case.layer.partial_backward(saved, dy, {name})
+        assert np.array_equal(part[name], grads[name], equal_nan=True)
     for name, arg in zip(case.arrays, args, strict=True):
         if arg is None or name not in grads:
             continue

@@ -28,9 +28,9 @@ from manual.layers.activation_sigmoid import Tanh
 from tests.subject import subject as whole
 
 BACKWARD = "manual.layers.activation_sigmoid:Tanh.backward"
-SIGN = Bug("sign", "Tanh", BACKWARD, "np.subtract(1, dx,", "np.subtract(dx, 1,", cause="sign")
-ONE = Bug("one", "Tanh", BACKWARD, "dx *= dy", "dx *= 1 * dy")
-DIES = Bug("dies", "Tanh", BACKWARD, "dx *= dy", "__import__('os')._exit(3)")
+SIGN = Bug("sign", "Tanh", BACKWARD, "1 - y * y", "y * y - 1", cause="sign")
+ONE = Bug("one", "Tanh", BACKWARD, "dy * (", "1 * dy * (")
+DIES = Bug("dies", "Tanh", BACKWARD, "dy * (", "__import__('os')._exit(3) * (")
 
 
 def subject(*bugs):
