@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -24,6 +24,14 @@ from tests.subject import subject as this_subject
 SUBJECT: Subject = this_subject()
 Plant: TypeAlias = Callable[[Any], None]
 """What breaks something, by a monkeypatch."""
+
+
+class Fault(NamedTuple):
+    """What is planted, and what `faults` says of the case then."""
+
+    case: Any
+    plant: Plant
+    said: str
 
 
 def normal(*shape: int, seed: int = 0) -> Array:

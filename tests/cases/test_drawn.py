@@ -104,6 +104,8 @@ def test_a_cotangent_for_each_floating_output() -> None:
         first, again = dy[0], draw_dy(outputs, hazard, 5)[0]
         assert first is not None and np.array_equal(first, again)
         assert first.min() < 0 < first.max(), "of both signs"
+        one, other = draw_dy([np.zeros(4), np.zeros(4)], hazard, 5)
+        assert not np.array_equal(one, other), "each output has its own"
         assert not np.array_equal(first, draw_dy(outputs, hazard, 6)[0])
         assert (first == 0).mean() == (0.5 if hazard == "sparse" else 0)
 

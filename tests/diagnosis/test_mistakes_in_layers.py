@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pytest
@@ -28,6 +28,15 @@ from tests.planted import (
 
 Change: TypeAlias = Callable[[Any, Any, Any], Any]
 """(the right gradients, what forward saved, dy) → the wrong gradient."""
+
+
+class Mistake(NamedTuple):
+    """What stands in the place of the gradient of an argument."""
+
+    case: Case
+    change: Change
+    name: str = "x"
+
 
 LINEAR = case_of(Linear(), x=normal(5, 3), weight=normal(4, 3), bias=normal(4))
 BATCHES = case_of(Linear(), x=normal(2, 5, 3), weight=normal(4, 3), bias=normal(4))
@@ -59,114 +68,82 @@ def changed(change: Callable[[Any], Any], *index: Any) -> Change:
     return made
 
 
-FACTORS: dict[str, tuple[Case, str, Change]] = {
-    "sign": (LINEAR, "x", lambda g, s, d: -g["x"]),
-    "factor 2": (LINEAR, "weight", lambda g, s, d: 2 * g["weight"]),
-    "factor 0.5": (LINEAR, "weight", lambda g, s, d: g["weight"] / 2),
-    "sign and factor 1.5": (EVEN, "x", lambda g, s, d: -1.5 * g["x"]),
-    "a factor 1 + 1e-06": (LINEAR, "x", lambda g, s, d: 1.000001 * g["x"]),
-    "a factor 1 − 1e-05": (LINEAR, "x", lambda g, s, d: 0.99999 * g["x"]),
-    "factor 0.7183": (LINEAR, "x", lambda g, s, d: 0.7183 * g["x"]),
-    "factor 0.2 (1 / the length of axis 0 of x: averaged twice?)": (
-        LINEAR,
-        "bias",
-        lambda g, s, d: d.mean(axis=0),
+FACTORS = {
+    "sign": Mistake(LINEAR, lambda g, s, d: -g["x"]),
+    "factor 2": Mistake(LINEAR, lambda g, s, d: 2 * g["weight"], name="weight"),
+    "factor 0.5": Mistake(LINEAR, lambda g, s, d: g["weight"] / 2, name="weight"),
+    "sign and factor 1.5": Mistake(EVEN, lambda g, s, d: -1.5 * g["x"]),
+    "a factor 1 + 1e-06": Mistake(LINEAR, lambda g, s, d: 1.000001 * g["x"]),
+    "a factor 1 − 1e-05": Mistake(LINEAR, lambda g, s, d: 0.99999 * g["x"]),
+    "factor 0.7183": Mistake(LINEAR, lambda g, s, d: 0.7183 * g["x"]),
+    "factor 0.2 (1 / the length of axis 0 of x: averaged twice?)": Mistake(
+        LINEAR, lambda g, s, d: d.mean(axis=0), name="bias"
     ),
-    "factor 0.1 (1 / the number of rows of x: averaged twice?)": (
-        BATCHES,
-        "bias",
-        lambda g, s, d: d.mean(axis=(0, 1)),
+    "factor 0.1 (1 / the number of rows of x: averaged twice?)": Mistake(
+        BATCHES, lambda g, s, d: d.mean(axis=(0, 1)), name="bias"
     ),
-    "factor 24 (the number of entries of x: a mean is missing?)": (
-        MSE,
-        "x",
-        lambda g, s, d: g["x"].size * g["x"],
+    "factor 24 (the number of entries of x: a mean is missing?)": Mistake(
+        MSE, lambda g, s, d: g["x"].size * g["x"]
     ),
-    "factor 1.5 (3/2: a mean over another number of entries?)": (
-        tanh(3, 2),
-        "x",
-        lambda g, s, d: g["x"] * len(d) / (len(d) - 1),
+    "factor 1.5 (3/2: a mean over another number of entries?)": Mistake(
+        tanh(3, 2), lambda g, s, d: g["x"] * len(d) / (len(d) - 1)
     ),
-    # Of another delta as well, so that it is not 1 / delta.
-    "factor 1.429": (HUBER, "x", lambda g, s, d: g["x"] / 0.7),
+    "factor 1.429": Mistake(HUBER, lambda g, s, d: g["x"] / 0.7),
 }
-PLACES: dict[str, tuple[Case, str, Change]] = {
-    "not a number where PyTorch has numbers (1 of 20 entries)": (EVEN, "x", set_to(np.nan, 1, 2)),
-    "infinite where PyTorch has numbers (1 of 20 entries)": (EVEN, "x", set_to(np.inf, 0, 1)),
-    "only one entry, [2, 3]: zero, and should not be": (EVEN, "x", set_to(0.0, 2, 3)),
-    "only one entry, [1, 0]: factor 2": (EVEN, "x", changed(lambda part: 2 * part, 1, 0)),
-    "only row 0: zero, and should not be": (EVEN, "x", set_to(0.0, 0)),
-    "only row 3 (the last): factor 2": (EVEN, "x", changed(lambda part: 2 * part, -1)),
-    "only column 0: sign": (EVEN, "x", changed(np.negative, slice(None), 0)),
-    "only column 1: factor 7": (EVEN, "x", changed(lambda part: 7 * part, slice(None), 1)),
-    "only the edges of axis 1: zero, and should not be": (
-        EVEN,
-        "x",
-        set_to(0.0, slice(None), [0, -1]),
+PLACES = {
+    "not a number where PyTorch has numbers (1 of 20 entries)": Mistake(EVEN, set_to(np.nan, 1, 2)),
+    "infinite where PyTorch has numbers (1 of 20 entries)": Mistake(EVEN, set_to(np.inf, 0, 1)),
+    "only one entry, [2, 3]: zero, and should not be": Mistake(EVEN, set_to(0.0, 2, 3)),
+    "only one entry, [1, 0]: factor 2": Mistake(EVEN, changed(lambda part: 2 * part, 1, 0)),
+    "only row 0: zero, and should not be": Mistake(EVEN, set_to(0.0, 0)),
+    "only row 3 (the last): factor 2": Mistake(EVEN, changed(lambda part: 2 * part, -1)),
+    "only column 0: sign": Mistake(EVEN, changed(np.negative, slice(None), 0)),
+    "only column 1: factor 7": Mistake(EVEN, changed(lambda part: 7 * part, slice(None), 1)),
+    "only the edges of axis 1: zero, and should not be": Mistake(
+        EVEN, set_to(0.0, slice(None), [0, -1])
     ),
 }
-ORDERS: dict[str, tuple[Case, str, Change]] = {
-    "transposed": (SQUARE, "x", lambda g, s, d: g["x"].T),
-    "the gradient of other: swapped arguments": (SQUARE, "x", lambda g, s, d: g["other"]),
-    "reversed along axis 0": (SQUARE, "x", lambda g, s, d: g["x"][::-1]),
-    "axes 0 and 1 are swapped": (tanh(3, 3, 2), "x", lambda g, s, d: g["x"].swapaxes(0, 1)),
-    "its halves along axis 0 are exchanged": (
-        tanh(4),
-        "x",
-        lambda g, s, d: np.roll(g["x"], len(d) // 2),
+ORDERS = {
+    "transposed": Mistake(SQUARE, lambda g, s, d: g["x"].T),
+    "the gradient of other: swapped arguments": Mistake(SQUARE, lambda g, s, d: g["other"]),
+    "reversed along axis 0": Mistake(SQUARE, lambda g, s, d: g["x"][::-1]),
+    "axes 0 and 1 are swapped": Mistake(tanh(3, 3, 2), lambda g, s, d: g["x"].swapaxes(0, 1)),
+    "its halves along axis 0 are exchanged": Mistake(
+        tanh(4), lambda g, s, d: np.roll(g["x"], len(d) // 2)
     ),
-    "in another order: shifted by 1 along axis 0": (
-        tanh(2),
-        "x",
-        lambda g, s, d: np.roll(g["x"], 1),
+    "in another order: shifted by -1 along axis 0": Mistake(
+        tanh(5), lambda g, s, d: np.roll(g["x"], -1)
     ),
-    "transposed: its axes are in the order (1, 2, 0), a permutation for its inverse?": (
-        tanh(3, 3, 3),
-        "x",
-        lambda g, s, d: g["x"].transpose(1, 2, 0),
+    "in another order: shifted by 1 along axis 0": Mistake(
+        tanh(2), lambda g, s, d: np.roll(g["x"], 1)
     ),
-    "in another order: as if reshaped with its axes in the order (1, 0)": (
-        EVEN,
-        "x",
-        lambda g, s, d: g["x"].T.reshape(d.shape),
+    "transposed: its axes are in the order (1, 2, 0), a permutation for its inverse?": Mistake(
+        tanh(3, 3, 3), lambda g, s, d: g["x"].transpose(1, 2, 0)
     ),
-    "the right numbers in another order": (
-        tanh(5),
-        "x",
-        lambda g, s, d: g["x"][[1, 0, 3, 4, 2]],
+    "in another order: as if reshaped with its axes in the order (1, 0)": Mistake(
+        EVEN, lambda g, s, d: g["x"].T.reshape(d.shape)
     ),
-    "right numbers, but in another order: some at places of others, some missing": (
-        EVEN,
-        "x",
-        lambda g, s, d: g["x"][[0, 0, *range(2, len(d))]],
+    "the right numbers in another order": Mistake(tanh(5), lambda g, s, d: g["x"][[1, 0, 3, 4, 2]]),
+    "right numbers, but in another order: some at places of others, some missing": Mistake(
+        EVEN, lambda g, s, d: g["x"][[0, 0, *range(2, len(d))]]
     ),
 }
-SUMS: dict[str, tuple[Case, str, Change]] = {
-    "all zero: no gradient gets through": (LINEAR, "x", lambda g, s, d: 0 * g["x"]),
-    "a mean or a sum along axis 0 is missing: the residual is constant there": (
-        EVEN,
-        "x",
-        lambda g, s, d: g["x"] - g["x"].mean(axis=0),
+SUMS = {
+    "all zero: no gradient gets through": Mistake(LINEAR, lambda g, s, d: 0 * g["x"]),
+    "a mean or a sum along axis 0 is missing: the residual is constant there": Mistake(
+        EVEN, lambda g, s, d: g["x"] - g["x"].mean(axis=0)
     ),
-    "the sum over axis 0 is missing: only the first entry is taken": (
-        LINEAR,
-        "bias",
-        lambda g, s, d: d[0],
+    "the sum over axis 0 is missing: only the first entry is taken": Mistake(
+        LINEAR, lambda g, s, d: d[0], name="bias"
     ),
-    "the sum over axis 0 is missing: only the last entry is taken": (
-        BROADCAST,
-        "other",
-        lambda g, s, d: (d * normal(4, 3))[-1],
+    "the sum over axis 0 is missing: only the last entry is taken": Mistake(
+        BROADCAST, lambda g, s, d: (d * normal(4, 3))[-1], name="other"
     ),
-    "summed over axis 1 instead of 0": (
-        case_of(Add(), x=normal(3, 3), other=normal(3)),
-        "other",
-        lambda g, s, d: d.sum(axis=1),
+    "summed over axis 1 instead of 0": Mistake(
+        case_of(Add(), x=normal(3, 3), other=normal(3)), lambda g, s, d: d.sum(axis=1), name="other"
     ),
-    "off by 2e-05 of the value: eps in another place, or precision lost": (
-        EVEN,
-        "x",
-        lambda g, s, d: g["x"] * (1 + 1e-5 * normal(4, 5, seed=3)),
+    "off by 2e-05 of the value: eps in another place, or precision lost": Mistake(
+        EVEN, lambda g, s, d: g["x"] * (1 + 1e-5 * normal(4, 5, seed=3))
     ),
 }
 MISTAKES = FACTORS | PLACES | ORDERS | SUMS
@@ -174,7 +151,7 @@ MISTAKES = FACTORS | PLACES | ORDERS | SUMS
 
 @pytest.mark.parametrize("cause", MISTAKES)
 def test_the_mistake_is_named(monkeypatch: pytest.MonkeyPatch, cause: str) -> None:
-    case, name, change = MISTAKES[cause]
+    case, change, name = MISTAKES[cause]
     break_gradient(monkeypatch, type(case.layer), name, change)
     assert cause_of(case) == cause
 

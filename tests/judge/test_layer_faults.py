@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("torch", reason="layers are judged against torch")
 
-from gradproof.cases.case import Case
 from gradproof.judge.compare import pair_up
 from gradproof.judge.verdict import Finding
 from manual.layers.activation import ReLU
@@ -19,6 +18,7 @@ from manual.layers.arithmetic import Add
 from manual.layers.linear import Linear
 from manual.layers.shape import Split
 from tests.planted import (
+    Fault,
     Plant,
     case_of,
     fails,
@@ -50,44 +50,40 @@ def counted() -> Any:
     return lambda grads, dy: {n: g * next(calls) for n, g in grads.items()}
 
 
-FAULTS: dict[str, tuple[Case, Plant, str]] = {
-    "a sign": (LINEAR, gradient(Linear, "weight", np.negative), "weight"),
-    "one of many": (
+FAULTS = [
+    Fault(LINEAR, gradient(Linear, "weight", np.negative), "weight"),
+    Fault(
         LINEAR,
         gradient(Linear, "x", lambda g: g + np.eye(3, 2)),
         "x; x: it is not zero for a zero dy",
     ),
-    "another shape": (
+    Fault(
         LINEAR,
         gradient(Linear, "bias", lambda g: g[None]),
         "bias: its shape is (1, 4); it should be (4,)",
     ),
-    "transposed": (
+    Fault(
         LINEAR,
         gradient(Linear, "weight", lambda g: g.T),
         "weight: its shape is (2, 4); it should be (4, 2): transposed",
     ),
-    "another dtype": (
+    Fault(
         RELU,
         returned(ReLU, lambda g, d: {"x": g["x"].astype("f4")}),
         "x: its dtype is float32; it should be float64",
     ),
-    "a mask": (
+    Fault(
         RELU,
         returned(ReLU, lambda g, d: {"x": g["x"] > 0}),
         "x: its dtype is bool; it should be float64: a mask without its factor?",
     ),
-    "missing": (
-        LINEAR,
-        returned(Linear, without("bias")),
-        "bias: backward returned no gradient for it",
-    ),
-    "too many": (
+    Fault(LINEAR, returned(Linear, without("bias")), "bias: backward returned no gradient for it"),
+    Fault(
         RELU,
         returned(ReLU, lambda g, d: g | {"slope": g["x"].copy()}),
         "slope: backward returned a gradient for it, though it has none",
     ),
-    "shared": (
+    Fault(
         RELU,
         returned(ReLU, lambda g, d: g | {"slope": g["x"]}),
         (
@@ -95,46 +91,28 @@ FAULTS: dict[str, tuple[Case, Plant, str]] = {
             "x, slope: it can be written to and shares memory with dy or another gradient"
         ),
     ),
-    "not a number": (RELU, gradient(ReLU, "x", lambda g: g * np.nan), "x"),
-    "no dictionary": (
+    Fault(RELU, gradient(ReLU, "x", lambda g: g * np.nan), "x"),
+    Fault(
         RELU,
         returned(ReLU, lambda g, d: g["x"]),
         "backward: backward returned ndarray, not a dictionary",
     ),
-    "no array": (
-        RELU,
-        returned(ReLU, lambda g, d: {"x": 1.0}),
-        "x: its gradient is float, not an array",
-    ),
-    "an exception": (
-        RELU,
-        returned(ReLU, fails),
-        "backward: backward raised ValueError: not today",
-    ),
-    "an exception in the forward": (
-        RELU,
-        output(ReLU, fails),
-        "y: forward raised ValueError: not today",
-    ),
-    "an output that is no array": (
-        RELU,
-        output(ReLU, lambda y: y.tolist()),
-        "y: forward returned list, not an array",
-    ),
-    "two outputs for one": (
+    Fault(RELU, returned(ReLU, lambda g, d: {"x": 1.0}), "x: its gradient is float, not an array"),
+    Fault(RELU, returned(ReLU, fails), "backward: backward raised ValueError: not today"),
+    Fault(RELU, output(ReLU, fails), "y: forward raised ValueError: not today"),
+    Fault(RELU, output(ReLU, lambda y: y.tolist()), "y: forward returned list, not an array"),
+    Fault(
         RELU,
         output(ReLU, lambda y: (y, y)),
         "backward: backward raised AttributeError: 'tuple' object has no attribute 'dtype'",
     ),
-    "an output of another shape": (
-        RELU,
-        output(ReLU, lambda y: y.T),
-        "y: its shape is (2, 3); it should be (3, 2): transposed",
+    Fault(
+        RELU, output(ReLU, lambda y: y.T), "y: its shape is (2, 3); it should be (3, 2): transposed"
     ),
-    "another output": (RELU, output(ReLU, lambda y: y + 1), "y"),
-    "another second output": (SPLIT, output(Split, lambda y: (y[0], 2 * y[1])), "y1"),
-    "parts of the other sign": (SPLIT, gradient(Split, "x", np.negative), "x"),
-    "dy is written to": (
+    Fault(RELU, output(ReLU, lambda y: y + 1), "y"),
+    Fault(SPLIT, output(Split, lambda y: (y[0], 2 * y[1])), "y1"),
+    Fault(SPLIT, gradient(Split, "x", np.negative), "x"),
+    Fault(
         RELU,
         returned(ReLU, writes),
         (
@@ -142,28 +120,25 @@ FAULTS: dict[str, tuple[Case, Plant, str]] = {
             "(it writes into something it received)"
         ),
     ),
-    "dy is returned": (RELU, returned(ReLU, lambda g, d: {"x": d.view()}), "x"),
-    "each call gives another": (
+    Fault(RELU, returned(ReLU, lambda g, d: {"x": d.view()}), "x"),
+    Fault(
         RELU,
         returned(ReLU, counted()),
         "x: it is not linear in dy: −2 dy does not give −2 times the gradient",
     ),
-    "not linear": (
+    Fault(
         RELU,
         gradient(ReLU, "x", np.abs),
         "x; x: it is not linear in dy: −2 dy does not give −2 times the gradient",
     ),
-    "something for nothing": (
-        RELU,
-        gradient(ReLU, "x", lambda g: g + (g == 0)),
-        "x; x: it is not zero for a zero dy",
-    ),
-}
+    Fault(RELU, gradient(ReLU, "x", lambda g: g + (g == 0)), "x; x: it is not zero for a zero dy"),
+]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_found_at_its_place(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    case, plant, said = FAULTS[fault]
+@pytest.mark.parametrize(("case", "plant", "said"), FAULTS)
+def test_a_fault_is_found_at_its_place(
+    monkeypatch: pytest.MonkeyPatch, case: Any, plant: Plant, said: str
+) -> None:
     plant(monkeypatch)
     assert faults(judged(case)) == said
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from manual.layers.shape import Concatenate, Permute, Split
 from manual.losses.cross_entropy import NLLLoss
 from manual.net import Net, Step
 from tests.planted import (
+    Fault,
     Plant,
     break_gradient,
     chain,
@@ -75,24 +78,16 @@ POLE = on(
 )
 
 
-FAULTS: dict[str, tuple[Case, Plant, str]] = {
-    "in a chain: a sign": (
+FAULTS = [
+    Fault(
         CHAIN,
         gradient(Linear, "weight", np.negative),
         "h2 weight, h0 weight, chained w0, chained w2, free w0, free w2",
     ),
-    "in a chain: an exception": (
-        CHAIN,
-        returned(ReLU, fails),
-        "h1 backward: backward raised ValueError: not today",
-    ),
-    "in a chain: an exception in the forward": (
-        CHAIN,
-        output(ReLU, fails),
-        "h1 y: forward raised ValueError: not today",
-    ),
-    "in a chain: another output": (CHAIN, output(ReLU, lambda y: y + 1), "h1 y, free y, free w2"),
-    "in a chain: a shape": (
+    Fault(CHAIN, returned(ReLU, fails), "h1 backward: backward raised ValueError: not today"),
+    Fault(CHAIN, output(ReLU, fails), "h1 y: forward raised ValueError: not today"),
+    Fault(CHAIN, output(ReLU, lambda y: y + 1), "h1 y, free y, free w2"),
+    Fault(
         CHAIN,
         gradient(ReLU, "x", lambda g: g.T),
         (
@@ -101,64 +96,49 @@ FAULTS: dict[str, tuple[Case, Plant, str]] = {
             "shapes (3,4) and (3,2) not aligned: 4 (dim 1) != 3 (dim 0)"
         ),
     ),
-    "in a chain: all doubled": (
+    Fault(
         CHAIN,
         returned(Net, lambda g, d: {n: 2 * a for n, a in g.items()}),
         "chained x, chained w0, chained w2, free x, free w0, free w2",
     ),
-    "in a chain: one is missing": (
+    Fault(
         CHAIN,
         returned(Net, without("w0")),
         "chained w0, free w0: backward returned no gradient for it",
     ),
-    "in a chain: the network's exception": (
+    Fault(
         CHAIN,
         returned(Net, fails),
         "chained backward, free backward: backward raised ValueError: not today",
     ),
-    "nested: a layer": (
+    Fault(
         NESTED,
         gradient(ReLU, "x", lambda g: 3 * g),
         "h1.h1.h0 x, h1.h1 x, h1.h0 x, h1 x, h0 x, chained x, free x",
     ),
-    "nested: a network": (
-        NESTED,
-        gradient(Net, "x", lambda g: 3 * g),
-        "h1.h1 x, h1 x, chained x, free x",
-    ),
-    "nested: an exception": (
+    Fault(NESTED, gradient(Net, "x", lambda g: 3 * g), "h1.h1 x, h1 x, chained x, free x"),
+    Fault(
         NESTED,
         returned(ReLU, fails),
         "h1 backward, h0 backward: backward raised ValueError: not today",
     ),
-    "nested: a Linear": (
-        DEEP,
-        gradient(Linear, "weight", lambda g: 0 * g),
-        "a.p weight, a w, chained w, free w",
-    ),
-    "nested: beside it": (DEEP, gradient(Add, "other", np.negative), "c other, chained b, free b"),
-    "parts: in another order": (
-        PARTS,
-        gradient(Split, "x", lambda g: g[:, ::-1]),
-        "a x, chained x, free x",
-    ),
-    "parts: a gradient for the index": (
+    Fault(DEEP, gradient(Linear, "weight", lambda g: 0 * g), "a.p weight, a w, chained w, free w"),
+    Fault(DEEP, gradient(Add, "other", np.negative), "c other, chained b, free b"),
+    Fault(PARTS, gradient(Split, "x", lambda g: g[:, ::-1]), "a x, chained x, free x"),
+    Fault(
         PARTS,
         returned(NLLLoss, lambda g, d: g | {"target": g["x"]}),
         "chained i, free i: backward returned a gradient for it, though it has none",
     ),
-    "two outputs: a sign": (TWO, gradient(Split, "x", np.negative), "b x, chained x, free x"),
-    "beyond the largest number: a sign": (
-        HUGE,
-        gradient(Linear, "weight", np.negative),
-        "h0 weight",
-    ),
-}
+    Fault(TWO, gradient(Split, "x", np.negative), "b x, chained x, free x"),
+    Fault(HUGE, gradient(Linear, "weight", np.negative), "h0 weight"),
+]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_found_at_its_place(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    case, plant, said = FAULTS[fault]
+@pytest.mark.parametrize(("case", "plant", "said"), FAULTS)
+def test_a_fault_is_found_at_its_place(
+    monkeypatch: pytest.MonkeyPatch, case: Any, plant: Plant, said: str
+) -> None:
     plant(monkeypatch)
     assert faults(judged(case)) == said
 

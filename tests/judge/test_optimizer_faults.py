@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="optimisers are judged against torch")
 
 from gradproof.cases.optimizer_case import StepCase
 from manual.optimizers.sgd import SGD
-from tests.planted import Plant, fails, faults, judged, places
+from tests.planted import Fault, Plant, fails, faults, judged, places
 
 STEPS = StepCase(SGD(lr=0.5), ((2, 2), (3,)), (1.0, 0.5), sparse=False, dtype="float64", seed=1)
 MOMENTUM = replace(STEPS, optimizer=SGD(lr=0.5, momentum=0.5))
@@ -36,29 +36,21 @@ def updated(change: Any) -> Plant:
     return plant
 
 
-FAULTS: dict[str, tuple[StepCase, Plant, str]] = {
-    "the other way": (
-        STEPS,
-        updated(lambda new, kept, p: (2 * p - new, kept)),
-        each(),
-    ),
-    "a state too many": (
+FAULTS = [
+    Fault(STEPS, updated(lambda new, kept, p: (2 * p - new, kept)), each()),
+    Fault(
         STEPS,
         updated(lambda new, kept, p: (new, {"extra": 0 * p})),
         f"{each('.extra')}: manual keeps it, torch does not",
     ),
-    "another dtype": (
+    Fault(
         STEPS,
         updated(lambda new, kept, p: (new.astype("f4"), kept)),
         f"{each()}: its dtype is float32; it should be float64",
     ),
-    "the parameter itself": (
-        STEPS,
-        updated(lambda new, kept, p: (p, kept)),
-        f"{each()}: {SHARES}; {each()}",
-    ),
-    "an exception": (STEPS, updated(fails), "step 1 p0: step raised ValueError: not today"),
-    "a state is lost": (
+    Fault(STEPS, updated(lambda new, kept, p: (p, kept)), f"{each()}: {SHARES}; {each()}"),
+    Fault(STEPS, updated(fails), "step 1 p0: step raised ValueError: not today"),
+    Fault(
         MOMENTUM,
         updated(lambda new, kept, p: (new, {})),
         (
@@ -66,17 +58,18 @@ FAULTS: dict[str, tuple[StepCase, Plant, str]] = {
             f"{each(BUFFER, (2,))}: {SHARES}; {each(BUFFER, (2,))}"
         ),
     ),
-    "a state is wrong": (
+    Fault(
         MOMENTUM,
         updated(lambda new, kept, p: (new, {n: -b for n, b in kept.items()})),
         each(BUFFER),
     ),
-}
+]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_found_at_its_place(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    case, plant, said = FAULTS[fault]
+@pytest.mark.parametrize(("case", "plant", "said"), FAULTS)
+def test_a_fault_is_found_at_its_place(
+    monkeypatch: pytest.MonkeyPatch, case: Any, plant: Plant, said: str
+) -> None:
     plant(monkeypatch)
     assert faults(judged(case)) == said
 

@@ -11,8 +11,6 @@ import pytest
 pytest.importorskip("torch", reason="bugs are hunted against torch")
 
 from gradproof.cases.optimizer_case import StepCase
-from gradproof.judge.clock import Clock
-from gradproof.judge.optimizer import judge_steps
 from gradproof.mutation.behaviour import behaviour, fresh
 from gradproof.mutation.bug import Bug
 from gradproof.mutation.hunt import Grounds, hunt
@@ -146,9 +144,9 @@ def test_an_optimiser_may_not_hand_out_one_array_twice() -> None:
     bug = Bug(
         "shared", "Adam", "manual.optimizers.adam:Adam.update", '"exp_avg_sq": v', '"exp_avg_sq": m'
     )
-    assert judge_steps(SUBJECT, case, Clock()).culprit is None
+    assert judged(case).culprit is None
     with bug.planted():
-        said = [f.cause for f in judge_steps(SUBJECT, case, Clock()).findings]
+        said = [f.cause for f in judged(case).findings]
     assert "it shares memory with p0.exp_avg" in said
 
 
