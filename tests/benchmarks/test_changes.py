@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,36 +10,46 @@ import pytest
 
 pytest.importorskip("torch", reason="cases are completed by torch's outputs")
 
-from benchmarks.rivals.output_mutants import Kept, Mutation, gradients, mutations, planted
+from benchmarks.rivals.output_mutants import (
+    Kept,
+    Mutation,
+    differ,
+    gradients,
+    hunt,
+    mutations,
+    planted,
+)
+from benchmarks.rivals.output_mutants import _same as same
 from gradproof.campaign.search import task_of
 from gradproof.cases.case import Case
-from gradproof.cases.optimizer_case import OptimizerCase
-from gradproof.judge.dispatch import judge
-from gradproof.mutation.behaviour import Behaviour, behaviour, fresh
+from gradproof.cases.optimizer_case import StepCase
+from gradproof.judge.verdict import flagged
+from gradproof.mutation.hunt import judgement_of
 from manual.layers.activation import ReLU
-from manual.layers.activation_sigmoid import Tanh
 from manual.layers.arithmetic import Multiply
 from manual.layers.linear import Linear
 from manual.layers.reduce import Max
 from manual.layers.shape import Split
 from manual.losses.binary_cross_entropy import BCELoss
 from manual.net import Net
-from manual.optimizers.adam import Adam
 from manual.optimizers.sgd import SGD
-from tests.diagnosis.test_hypotheses import listed, numbers
 from tests.golden import unchanged
-from tests.judge.test_findings import CHAIN, on, whole
-from tests.planted import SUBJECT, judged
+from tests.planted import SUBJECT, chain, judged, on, whole
 
 LINEAR = on(Linear(), whole(3, 2), x=whole(3, 2), weight=whole(2, 2), bias=whole(2))
 TIED = on(Max(dim=1), np.array([2.0, 3.0]), x=np.array([[1.0, 1.0, 0.0], [4.0, 5.0, 5.0]]))
 KINKED = on(ReLU(), whole(2, 2), x=np.array([[0.0, 2.0], [0.0, -1.0]]))
-SHARED = on(ReLU(), whole(2, 2), x=np.array([[3.0, 2.0], [1.0, 1.0]]))
 PARTS = on(Split(1, dim=1), whole(3, 1), None, x=whole(3, 2))
 PRODUCT = on(Multiply(), whole(2, 3), x=whole(2, 3), other=whole(3))
 EDGE = on(BCELoss(reduction="none"), np.array([1.0, 2.0]), x=np.array([0.0, 1.0]),
           target=np.array([0.5, 0.5]))  # fmt: skip
 CASES = {"Linear": LINEAR, "Max": TIED, "ReLU": KINKED, "Split": PARTS, "Multiply": PRODUCT}
+
+
+def numbers(array: Any) -> str:
+    a = np.asarray(array)
+    said = " ".join(f"{n:.4g}" for n in (a + 0.0).ravel().tolist())
+    return f"{a.dtype} {a.shape} {said}"
 
 
 def test_what_each_mutant_returns() -> None:
@@ -55,7 +64,7 @@ def test_what_each_mutant_returns() -> None:
             lines += [f"{mutation}, {n}: {numbers(g)}" for n, g in changed.items()]
             if not changed:
                 lines.append(f"{mutation}: nothing")
-        text += listed(name, lines)
+        text += "\n".join([name, *(f"  {line}" for line in lines)]) + "\n"
     unchanged("mutants", text)
 
 
@@ -64,7 +73,7 @@ def test_a_mutant_at_the_edge_of_a_domain_is_the_right_one() -> None:
         if mutation.name.startswith("kink"):
             with planted(BCELoss, mutation):
                 wrong = gradients(EDGE)
-            assert Behaviour(gradients(EDGE)).same(Behaviour(wrong)), mutation
+            assert same(gradients(EDGE), wrong), mutation
 
 
 def test_what_a_planted_layer_saves() -> None:
@@ -78,12 +87,26 @@ def test_what_a_planted_layer_saves() -> None:
         _, kept = LINEAR.layer.forward(*LINEAR.arrays.values())
         assert isinstance(kept, Kept) and len(kept.arguments) == 3
         LINEAR.layer.backward(kept, LINEAR.dy[0])
-        LINEAR.layer.partial_backward(kept.saved, LINEAR.dy[0], set())
+        LINEAR.layer.backward(kept.saved, LINEAR.dy[0], ())
     with_arguments, without = seen
     assert with_arguments.arguments == kept.arguments and without.arguments == ()
     assert with_arguments.saved is without.saved is kept.saved
     assert with_arguments.layer is LINEAR.layer and with_arguments.dy is LINEAR.dy[0]
-    assert with_arguments.grads.keys() == without.grads.keys(), "a part is wrong as the whole is"
+    assert "x" in with_arguments.grads and "x" not in without.grads, "`wanted` is handed on"
+
+
+def test_a_hunt_stops_at_the_first_that_shows_it() -> None:
+    sign, slip, *_ = mutations([LINEAR])
+    empty = on(Linear(), np.zeros((0, 2)), x=np.zeros((0, 2)), weight=whole(2, 2), bias=whole(2))
+    found = hunt(SUBJECT, Linear, sign, [empty, LINEAR, LINEAR])
+    assert (found.drawn, found.changed, found.outcome) == (2, 1, "killed")
+    assert found.killer is not None and found.killer.quantity == "weight" and found.alarms == []
+    nothing = hunt(SUBJECT, Linear, sign, [empty])
+    assert (nothing.drawn, nothing.changed, nothing.outcome) == (1, 0, "equivalent")
+    tiny = replace(slip, change=lambda call: {n: g * (1 + 1e-11) for n, g in call.grads.items()})
+    alarmed = hunt(SUBJECT, Linear, tiny, [LINEAR])
+    assert (alarmed.drawn, alarmed.changed, alarmed.outcome) == (1, 0, "equivalent")
+    assert len(alarmed.alarms) == 1
 
 
 @pytest.mark.parametrize(
@@ -97,112 +120,36 @@ def test_the_task_that_draws_cases(kind: type, source: str) -> None:
 def test_a_declared_choice_is_no_flag(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ReLU, "backward", lambda self, saved, dy: {"x": dy * (saved[0] >= 0)})
     judgement = judged(on(ReLU(), whole(3), x=np.array([0.0, 2.0, 0.0])))
-    assert judgement.flagged
-    assert not judge(replace(SUBJECT, conventions={"ReLU": "as it is"}), judgement.case).flagged
+    assert flagged(SUBJECT, judgement)
+    assert not flagged(replace(SUBJECT, conventions={"ReLU": "as it is"}), judgement)
 
 
 A = np.array([1.0, 2.0])
-OTHERS: dict[str, tuple[Any, Any, bool]] = {
-    "another dtype": (A, A.astype("f4"), True),
-    "another shape": (A, A[None], True),
-    "rounding": (A, A * (1 + 1e-10), False),
-    "NaN for a number": (A, np.array([1.0, np.nan]), True),
-    "infinity for a number": (A, np.array([np.inf, 2.0]), True),
-    "the other infinity": (np.array([np.inf, 1.0]), np.array([-np.inf, 1.0]), True),
-    "the same infinity": (np.array([np.inf, 1.0]), np.array([np.inf, 1.0 + 1e-12]), False),
-    "NaN for infinity": (np.array([np.inf, 1.0]), np.array([np.nan, 1.0]), True),
-    "a small number": (A * [1e-300, 1], A * [2e-300, 1], True),
-    "integers": (np.array([1, 2]), np.array([1, 3]), True),
-    "the same integers": (np.array([1, 2]), np.array([1, 2]), False),
-    "complex": (A + 1j, A + 1.1j, True),
+PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], bool, bool]] = {
+    "the same": ({"x": A}, {"x": A}, True, False),
+    "another name": ({"x": A}, {"y": A}, False, True),
+    "one more": ({"x": A}, {"x": A, "y": A}, False, True),
+    "by rounding": ({"x": A}, {"x": A * (1 + 1e-10)}, False, False),
+    "grossly": ({"x": A}, {"x": A * (1 + 1e-8)}, False, True),
+    "one entry": ({"x": A}, {"x": np.array([1.0, -2.0])}, False, True),
+    "a small one": ({"x": A * [1e-300, 1]}, {"x": A * [2e-300, 1]}, False, True),
+    "NaN": ({"x": A * np.nan}, {"x": A * np.nan}, True, False),
 }
 
 
-@pytest.mark.parametrize("pair", OTHERS)
-def test_behaviours_that_differ(pair: str) -> None:
-    one, other, gross = OTHERS[pair]
-    assert Behaviour({"a": one}).differs(Behaviour({"a": other})) is gross
-    assert Behaviour({"a": other}).differs(Behaviour({"a": one})) is gross
-    assert Behaviour({"a": one}, "a word").differs(Behaviour({"a": one}))
-    assert Behaviour({"a": one}).same(Behaviour({"a": one.copy()}))
-    for names in ({"b": one}, {"a": one, "b": one}):
-        assert Behaviour({"a": one}).differs(Behaviour(names))
-        assert not Behaviour(names).same(Behaviour({"a": one}))
+@pytest.mark.parametrize("pair", PAIRS)
+def test_gradients_that_differ(pair: str) -> None:
+    right, wrong, alike, gross = PAIRS[pair]
+    assert same(right, wrong) is alike
+    assert differ(right, wrong) is differ(wrong, right) is gross
 
 
-def described(found: Behaviour) -> Iterator[str]:
-    yield f"said: {found.said}"
-    yield from (f"{name}: {numbers(a)}" for name, a in found.arrays.items())
-
-
-def shares(grads: Any, dy: Any) -> Any:
-    return {"x": grads["x"], "weight": grads["x"].T, "bias": dy[0].copy()}
-
-
-def returns_dy(grads: Any, dy: Any) -> Any:
-    """It is read-only, so nobody can write into dy."""
-    return {"x": dy}
-
-
-def fails(*_: Any) -> Any:
-    raise ValueError("no")
-
-
-STEPS = OptimizerCase(SGD(lr=0.5, momentum=0.5), ((2,),), (1.0, 1.0), False, "float32", 4)
-BEHAVIOURS: dict[str, tuple[Any, Callable[[pytest.MonkeyPatch], None]]] = {
-    "a layer": (LINEAR, lambda patch: None),
-    "two outputs": (PARTS, lambda patch: None),
-    "a chain": (CHAIN, lambda patch: None),
-    "shared": (LINEAR, lambda patch: patching(patch, Linear, shares)),
-    "dy": (SHARED, lambda patch: patching(patch, ReLU, returns_dy)),
-    "raises": (KINKED, lambda patch: patching(patch, ReLU, fails)),
-    "steps": (STEPS, lambda patch: None),
-    "a step raises": (STEPS, lambda patch: patch.setattr(SGD, "update", fails)),
-    "a step shares": (
-        STEPS,
-        lambda patch: patch.setattr(SGD, "update", lambda s, p, g, m: (p, {"momentum_buffer": p})),
-    ),
-}
-
-
-def patching(patch: pytest.MonkeyPatch, kind: Any, change: Any) -> None:
-    right = kind.backward
-    patch.setattr(kind, "backward", lambda self, saved, dy: change(right(self, saved, dy), dy))
-
-
-def test_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = ""
-    for name, (case, plant) in BEHAVIOURS.items():
-        with monkeypatch.context() as patch:
-            plant(patch)
-            text += listed(name, described(behaviour(case)))
-    unchanged("behaviours", text)
-
-
-@dataclass(frozen=True)
-class Holder:
-    layer: Any
-    parts: tuple[Any, ...]
-
-
-def test_what_is_made_anew() -> None:
-    tanh = Tanh()
-    made = fresh(Holder(tanh, (tanh, 3, (tanh,))))
-    assert made == Holder(tanh, (tanh, 3, (tanh,)))
-    assert made.layer is not tanh and made.parts[0] is not tanh and made.parts[2][0] is not tanh
-    assert fresh(Tanh) is Tanh and fresh("text") == "text"
-    array = np.ones(2)
-    assert fresh(array) is array
+CHAIN = on(chain(Linear(), ReLU()), whole(3, 2), x=whole(3, 2), w0=whole(2, 2))
+STEPS = StepCase(SGD(lr=0.5, momentum=0.5), ((2,),), (1.0, 1.0), False, "float32", 4)
 
 
 @pytest.mark.parametrize("case", [LINEAR, CHAIN, STEPS])
-def test_anything_that_was_drawn_is_judged(case: Case | OptimizerCase) -> None:
-    judgement = judge(SUBJECT, case)
+def test_anything_that_was_drawn_is_judged(case: Case | StepCase) -> None:
+    judgement = judgement_of(SUBJECT, case)
     assert judgement.verdict == "agree"
-    assert isinstance(judgement.case, type(case))
-
-
-def test_an_optimiser_of_state_is_told_apart_from_one_with_another() -> None:
-    case = replace(STEPS, optimizer=Adam(lr=0.5))
-    assert behaviour(case).differs(behaviour(replace(case, optimizer=Adam(lr=0.25))))
-    assert behaviour(case).same(behaviour(case))
+    assert (judgement.drawn is case) == isinstance(case, StepCase)

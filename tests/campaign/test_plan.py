@@ -19,6 +19,7 @@ pytest.importorskip("torch", reason="the subject has twins in torch")
 
 from gradproof.campaign import plan, run, soak
 from gradproof.campaign.processes import in_processes, parallel
+from gradproof.campaign.task import Task
 from gradproof.errors import InputError
 from gradproof.mutation import study
 from gradproof.mutation.bug import Bug
@@ -32,7 +33,6 @@ from manual.net import Net
 from manual.optimizers.adam import Adam
 from manual.optimizers.sgd import SGD
 from tests.command import project
-from tests.golden import unchanged
 from tests.planted import SUBJECT
 
 TANH = "manual.layers.activation_sigmoid:Tanh.backward"
@@ -58,51 +58,89 @@ def few(**changes: Any) -> Subject:
     return replace(SUBJECT, **given | changes)
 
 
-def test_the_tasks_of_a_run() -> None:
-    lines = []
-    for options in (
-        plan.Options(),
-        plan.Options("quick", examples=450, seed=2),
-        plan.Options("deep", examples=1),
-        plan.Options("example", examples=200),
-        plan.Options("quick", layers=("Tanh", "SGD")),
-        plan.Options("quick", layers=("Net",), examples=401, seed=1),
-    ):
-        tasks = plan.plan(few(), options)
-        lines += [f"{options.profile} {options.examples} {options.seed} {options.layers}"]
-        lines += [f"  {t.source} {t.target} {t.count} {t.seed} {t.name}" for t in tasks]
-    text = "\n".join(lines) + "\n"
-    unchanged("tasks", text)
-    assert [t.source for t in plan.plan(few(trajectories=None), plan.Options())].count(
-        "trajectory"
-    ) == 0
+def tasks(**options: Any) -> list[Task]:
+    return plan.plan(few(), plan.Options(**options))
+
+
+def test_a_run_trains_draws_networks_and_then_judges_each_kind() -> None:
+    profile = plan.PROFILES["quick"]
+    found = [(t.source, t.target, t.count) for t in tasks(profile="quick", examples=450)]
+    assert found == [
+        ("trajectory", "0", profile.steps),
+        ("trajectory", "1", profile.steps),
+        *(("network", "Net", count) for count in (200, 200, 50)),
+        ("layer", "Tanh", profile.cases),
+        ("sensitivity", "Tanh", profile.sensitivity),
+        ("layer", "Linear", profile.cases),
+        ("sensitivity", "Linear", profile.sensitivity),
+        ("layer", "Sigmoid", profile.cases),
+        ("sensitivity", "Sigmoid", profile.sensitivity),
+        ("optimizer", "SGD", profile.cases),
+        ("optimizer", "Adam", profile.cases),
+    ]
+    without = plan.plan(few(trajectories=None), plan.Options("quick", examples=450))
+    assert [(t.source, t.target, t.count) for t in without] == found[2:]
+
+
+@pytest.mark.parametrize("profile", plan.PROFILES)
+def test_a_profile_says_how_many_networks_are_drawn(profile: str) -> None:
+    drawn = [t.count for t in tasks(profile=profile) if t.source == "network"]
+    assert sum(drawn) == plan.PROFILES[profile].networks
+    assert max(drawn) <= plan.SHARD
+
+
+def test_only_the_layers_that_are_asked_for_are_judged() -> None:
+    some = tasks(layers=("Tanh", "SGD"))
+    assert [t.name for t in some] == ["layer-Tanh-0", "sensitivity-Tanh-0", "optimizer-SGD-0"]
+    networks = tasks(layers=("Net",), examples=401)
+    assert [(t.source, t.count) for t in networks] == [("network", n) for n in (200, 200, 1)]
+
+
+def test_no_two_tasks_of_any_seeds_draw_the_same() -> None:
+    several = [t for seed in range(3) for t in tasks(seed=seed)]
+    assert len({t.name for t in several}) == len(several)
+    assert [t.seed for t in tasks(seed=2)[-2:]] == [2, 2]
+    shards = [t.seed for t in several if t.source == "network"]
+    assert shards[:2] == [0, 1], "the first seed's, which reports name"
+    assert len(set(shards)) == len(shards)
 
 
 def hunted(root: Path, options: study.Options, **changes: Any) -> list[study.Target]:
     return study.plan(root, few(**changes), options)
 
 
-def test_the_targets_of_a_trial(tmp_path: Path) -> None:
-    lines = []
-    for options in (
-        study.Options(only="catalogue"),
-        study.Options(("SGD",)),
-        study.Options(("Tanh", "Linear"), only="automatic"),
-        study.Options(("Tanh",), only="catalogue"),
-    ):
-        lines += [f"{options.only or 'all'} {options.layers}"]
-        some = []
-        for t in hunted(tmp_path, options):
-            bug = t.bug.function if t.group == "automatic" else t.bug.name
-            blamed = f"of {' '.join(t.kinds)}, blaming {' '.join(t.callers)}"
-            some += [f"  {t.group} {bug} {blamed} {t.reason}".rstrip()]
-        lines += dict.fromkeys(some)
-    text = "\n".join(lines) + "\n"
-    unchanged("targets", text)
-    nothing = hunted(tmp_path, study.Options(only="catalogue"), bugs=None, harmless=None)
-    assert nothing == []
+def test_bugs_of_the_catalogue_are_hunted_and_harmless_changes(tmp_path: Path) -> None:
+    found = hunted(tmp_path, study.Options(only="catalogue"))
+    assert [(t.group, t.bug.name, t.kinds, t.callers, t.reason) for t in found] == [
+        ("harmless", "one", ("Linear",), ("Linear",), "a factor of 1"),
+        ("catalogue", "step", ("SGD",), ("SGD",), ""),
+        ("catalogue", "sign", ("Tanh",), ("Tanh",), ""),
+    ]
+    some = hunted(tmp_path, study.Options(("Tanh",), only="catalogue"))
+    assert [t.bug.name for t in some] == ["sign"]
+    assert hunted(tmp_path, study.Options(only="catalogue"), bugs=None, harmless=None) == []
+
+
+def test_automatic_bugs_are_hunted_in_all_that_a_layer_goes_through(tmp_path: Path) -> None:
+    found = hunted(tmp_path, study.Options(("Linear", "Tanh"), only="automatic"))
+    assert {(t.bug.function, t.kinds, t.callers) for t in found} == {
+        ("manual.layers.linear:Linear.backward", ("Linear",), ("Linear",)),
+        ("manual.numeric:rows", ("Linear",), ("Linear",)),
+        (TANH, ("Tanh",), ("Tanh",)),
+    }
+    assert [t.bug.name for t in found if t.reason == "nobody knows"] == [AUTOMATIC]
     known = hunted(tmp_path, study.Options(only="automatic"), survivors=None)
     assert {t.reason for t in known} == {""}
+
+
+def test_a_helper_of_several_is_hunted_in_the_one_asked_for_and_blames_all(tmp_path: Path) -> None:
+    found = hunted(tmp_path, study.Options(("SGD",)))
+    (step, *automatic) = found
+    assert (step.group, step.bug.name) == ("catalogue", "step")
+    assert {(t.bug.function, t.kinds, t.callers) for t in automatic} == {
+        ("manual.optimizers.sgd:SGD.update", ("SGD",), ("SGD",)),
+        ("manual.optimizer:descent", ("SGD", "Adam"), ("Adam", "SGD")),
+    }
 
 
 def test_a_target_is_known_by_its_bug_its_seed_and_the_code(

@@ -12,22 +12,21 @@ import pytest
 from gradproof import pytest_plugin
 from gradproof.arrays import largest
 from gradproof.campaign import processes
-from gradproof.campaign.example_row import example_row
+from gradproof.campaign.example_row import About
 from gradproof.campaign.example_row import features as features_of
 from gradproof.campaign.worker import run_task
+from gradproof.cases.case import Case, arguments
 from gradproof.cases.draw import make_case
 from gradproof.cases.values import HAZARDS, LAYOUTS, draw_dy, fill, lay_out
 from gradproof.errors import InputError
 from gradproof.judge.clock import Clock
 from gradproof.judge.verdict import Judgement
 from gradproof.subject.entries import Entry, choice, index, positive, real, spec, uniform
-from gradproof.subject.layer import named_arguments
 from manual.layers.activation_sigmoid import Tanh
 from manual.layers.arithmetic import Add
 from manual.layers.linear import Linear
 from manual.layers.shape import Split
 from manual.net import Net, Step
-from tests.golden import unchanged
 from tests.planted import case_of, normal
 
 DOMAINS = {
@@ -41,31 +40,86 @@ DOMAINS = {
 }
 
 
-def numbers(array: Any) -> str:
-    return " ".join(f"{n:.6g}" for n in np.asarray(array).ravel().tolist())
+SIZE = (200, 5)
 
 
-def test_the_seed_decides_every_number() -> None:
-    lines = []
-    for hazard in HAZARDS:
-        for name, entry in DOMAINS.items():
-            r = np.random.default_rng([7, len(lines)])
-            made = fill(entry, hazard, r, "float32")
-            assert made.dtype == ("int64" if entry.domain == "index" else "float32")
-            assert made.shape == entry.shape
-            lines.append(f"{hazard} {name}: {numbers(made)}")
-    outputs = [np.zeros((2, 3)), np.zeros(4, "float32"), np.zeros(2, int), np.zeros(())]
+def drawn(entry: Entry, hazard: str, seed: int = 7) -> Any:
+    return fill(entry, hazard, np.random.default_rng(seed), "float32")
+
+
+@pytest.mark.parametrize("hazard", HAZARDS)
+def test_the_seed_decides_every_number(hazard: str) -> None:
+    for name, entry in DOMAINS.items():
+        made = drawn(entry, hazard)
+        assert made.dtype == ("int64" if entry.domain == "index" else "float32")
+        assert made.shape == entry.shape
+        assert np.array_equal(made, drawn(entry, hazard))
+        others = [drawn(entry, hazard, seed) for seed in range(8)]
+        assert any(not np.array_equal(made, other) for other in others), name
+
+
+@pytest.mark.parametrize(
+    ("hazard", "holds"),
+    [
+        ("normal", lambda a: 0.9 < a.std() < 1.1 and abs(a.mean()) < 0.1),
+        ("grid", lambda a: set(np.unique(2 * a)) == set(range(-13, 14))),
+        ("few", lambda a: set(np.unique(a)) == {-1, 0, 1}),
+        ("rectified", lambda a: a.min() == 0 and 0.4 < (a == 0).mean() < 0.6),
+        ("constant-rows", lambda a: (a == a[:, :1]).all() and len(np.unique(a)) == len(a)),
+        ("saturated", lambda a: 27 < a.std() < 33),
+        ("offset", lambda a: abs(a.mean() - 1e3) < 1e-3 and 0 < a.std() < 2e-3),
+        ("tiny", lambda a: 0.9e-8 < a.std() < 1.1e-8),
+        ("huge", lambda a: 0.9e5 < a.std() < 1.1e5),
+        ("mixed-scales", lambda a: abs(a).max() > 1e6 and (abs(a) < 1e-5).mean() > 0.05),
+    ],
+)
+def test_each_hazard_has_its_kind_of_numbers(hazard: str, holds: Any) -> None:
+    assert holds(fill(real(*SIZE), hazard, np.random.default_rng(3), "float64"))
+
+
+@pytest.mark.parametrize("hazard", HAZARDS)
+def test_a_domain_is_kept_whatever_the_hazard(hazard: str) -> None:
+    positives, inside = drawn(positive(*SIZE), hazard), drawn(uniform(2.0, 4.0, *SIZE), hazard)
+    assert positives.min() > 0
+    size = {"tiny": 1e-8, "huge": 1e5, "offset": 1e3}.get(hazard, 1.0)
+    assert 0.8 < np.median(positives) / size < 1.25
+    assert inside.min() >= 2 and inside.max() <= 4
+    tied = sum(((inside == end).mean() for end in (2, 3, 4)), 0.0)
+    assert (0.4 < tied < 0.6) if hazard in ("grid", "few", "rectified") else tied < 0.01
+    assert set(np.unique(drawn(choice((-1.0, 1.0), 99), hazard))) == {-1, 1}
+    assert set(np.unique(drawn(index(3, 99, low=1), hazard))) == {1, 2}
+    ignored = drawn(index(3, 200, also=-100), hazard)
+    assert set(np.unique(ignored)) == {-100, 0, 1, 2}
+    assert 0.2 < (ignored == -100).mean() < 0.4
+
+
+def test_a_cotangent_for_each_floating_output() -> None:
+    outputs = [np.zeros(SIZE), np.zeros(4, "float32"), np.zeros(2, int), np.zeros(())]
     for hazard in ("normal", "broadcast", "mixed-scales", "sparse", "tiny", "huge"):
-        for i, dy in enumerate(draw_dy(outputs, [True] * len(outputs), hazard, 5)):
-            said = "none" if dy is None else f"{dy.dtype} {dy.shape} {numbers(dy)}"
-            lines.append(f"dy {hazard} {i}: {said}")
-            assert dy is None or not dy.flags.writeable
-    case = make_case(
-        spec(Linear(), x=real(2, 3), weight=real(4, 3)), "float64", ("few", "huge", "tiny"), "F", 3
-    )
-    lines += [f"case {n}: {'none' if a is None else numbers(a)}" for n, a in case.arrays.items()]
-    text = "\n".join([*lines, f"digest {case.digest}"]) + "\n"
-    unchanged("drawn", text)
+        dy = draw_dy(outputs, hazard, 5)
+        for y, d in zip(outputs, dy, strict=True):
+            assert (d is None) == (y.dtype == int)
+            if d is not None:
+                assert (d.shape, d.dtype) == (y.shape, y.dtype) and not d.flags.writeable
+        first, again = dy[0], draw_dy(outputs, hazard, 5)[0]
+        assert first is not None and np.array_equal(first, again)
+        assert first.min() < 0 < first.max(), "of both signs"
+        one, other = draw_dy([np.zeros(4), np.zeros(4)], hazard, 5)
+        assert not np.array_equal(one, other), "each output has its own"
+        assert not np.array_equal(first, draw_dy(outputs, hazard, 6)[0])
+        assert (first == 0).mean() == (0.5 if hazard == "sparse" else 0)
+
+
+def test_a_case_is_known_by_its_digest() -> None:
+    def made(seed: int = 3, layout: str = "F", hazard: str = "few") -> Case:
+        given = spec(Linear(), x=real(2, 3), weight=real(4, 3))
+        return make_case(given, "float64", (hazard, "huge", "tiny"), layout, seed)
+
+    x, weight = made().arrays["x"], made().arrays["weight"]
+    assert x is not None and set(np.unique(x)) <= {-1, 0, 1}
+    assert weight is not None and abs(weight).max() > 1e4
+    assert made().digest == made().digest
+    assert made().digest not in {made(seed=4).digest, made(hazard="grid").digest}
 
 
 def test_an_unknown_domain_is_refused() -> None:
@@ -74,9 +128,9 @@ def test_an_unknown_domain_is_refused() -> None:
 
 
 def test_a_cotangent_that_repeats_a_row_does_not_copy_it() -> None:
-    dy = draw_dy([np.zeros((5, 3))], [True], "broadcast", 1)[0]
+    dy = draw_dy([np.zeros((5, 3))], "broadcast", 1)[0]
     assert dy is not None and dy.strides[0] == 0
-    one = draw_dy([np.zeros(1)], [True], "sparse", 1)[0]
+    one = draw_dy([np.zeros(1)], "sparse", 1)[0]
     assert one is not None and one.all(), "a lone entry is not set to zero"
 
 
@@ -99,10 +153,10 @@ def test_the_largest_magnitude_is_at_least_one() -> None:
 
 
 def test_arguments_are_named_up_to_the_last_that_is_given() -> None:
-    assert list(named_arguments(Linear(), ["x", "weight"])) == ["x", "weight"]
-    assert list(named_arguments(Linear(), ["x", "bias"])) == ["x", "weight", "bias"]
+    assert list(arguments(Linear(), ["x", "weight"])) == ["x", "weight"]
+    assert list(arguments(Linear(), ["x", "bias"])) == ["x", "weight", "bias"]
     with pytest.raises(ValueError, match=r"Linear\.forward does not take x, sideways"):
-        named_arguments(Linear(), ["x", "sideways"])
+        arguments(Linear(), ["x", "sideways"])
 
 
 CHAIN = (Step("a", Tanh(), ("x",)), Step("b", Tanh(), ("a",)))
@@ -132,7 +186,7 @@ NETWORKS: dict[str, tuple[Net, list[str]]] = {
 
 @pytest.mark.parametrize(("network", "features"), NETWORKS.values(), ids=NETWORKS)
 def test_what_makes_a_network_more_than_a_chain(network: Net, features: list[str]) -> None:
-    assert list(features_of(network, network.kinds)) == features
+    assert list(features_of(network)) == features
 
 
 def test_the_row_of_an_example() -> None:
@@ -140,7 +194,7 @@ def test_the_row_of_an_example() -> None:
     clock = Clock()
     clock.seconds = {"draw": 1.0, "manual": 2.0, "reference": 3.0, "judge": 4.0}
     judgement = Judgement(case, floors=6, kink=True)
-    row = example_row("run", "network-3", "network", judgement, clock)
+    row = About(clock, "vacuous").example("run", "network-3", "network", judgement)
     assert (row.run, row.example, row.source) == ("run", "network-3", "network")
     assert (row.depth, row.width_min, row.width_max, row.parameters) == (2, 2, 5, 25)
     assert (row.layers, row.features) == ("Linear Linear", "tied")
@@ -148,7 +202,7 @@ def test_the_row_of_an_example() -> None:
     assert (row.kink, row.verdict, row.floors) == (True, "vacuous", 6)
     seconds = (row.seconds_draw, row.seconds_manual, row.seconds_reference, row.seconds_judge)
     assert seconds == (1, 2, 3, 4)
-    alone = example_row("", "", "layer", Judgement(case_of(Tanh(), x=normal())), clock)
+    alone = About(clock, "agree").example("", "", "layer", Judgement(case_of(Tanh(), x=normal())))
     assert (alone.layers, alone.depth, alone.features) == ("Tanh", 1, "")
     assert (alone.width_min, alone.width_max, alone.parameters) == (1, 1, 0)
 
@@ -167,7 +221,7 @@ def test_a_crash_is_told_in_one_line_with_the_place_of_its_traceback(
     what = ("ValueError: a " + "b" * 400)[:300]
     place = tmp_path / "crash.txt"
     assert said == (
-        f"a case could not be drawn or judged: {what}; the traceback is in {place}: correct the "
+        f"a case could not be drawn or judged: {what}; the traceback is in {place}: mend the "
         "strategy, the twin or the layer that it names"
     )
     assert "ValueError: a\n" in place.read_text(encoding="utf-8")
@@ -195,10 +249,10 @@ def test_an_argument_is_not_named_as_outputs_are(name: str, taken: bool) -> None
             return {name: "real"}
 
     if taken:
-        with pytest.raises(InputError, match=f"has an argument .{name}.; `y` is reserved"):
-            named_arguments(Named(), [name])
+        with pytest.raises(InputError, match=f"^Named.forward has an argument named '{name}', as "):
+            arguments(Named(), [name])
     else:
-        assert named_arguments(Named(), [name]) == {name: "real"}
+        assert arguments(Named(), [name]) == {name: "real"}
 
 
 @pytest.fixture

@@ -22,11 +22,21 @@ from manual.layers.linear import Linear
 from manual.layers.softmax import Softmax
 from manual.net import Net, Step
 from manual.optimizers.sgd import SGD
-from tests.diagnosis.test_diagnose import EVEN, LINEAR, RESIDUAL, SOFTMAX, assigning
 from tests.golden import unchanged
-from tests.planted import SUBJECT, break_gradient, case_of, judged, normal
+from tests.planted import (
+    RESIDUAL,
+    SUBJECT,
+    break_gradient,
+    case_of,
+    judged,
+    normal,
+    without_accumulation,
+)
 
 AGAIN = "gradproof replay witnesses/X.npz"
+LINEAR = case_of(Linear(), x=normal(5, 3), weight=normal(4, 3), bias=normal(4))
+SOFTMAX = case_of(Softmax(dim=1), x=normal(4, 5))
+EVEN = case_of(Tanh(), x=normal(4, 5))
 NETWORK = case_of(RESIDUAL, x=normal(3, 4))
 
 
@@ -62,7 +72,7 @@ def test_an_exception_in_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wiring_lists_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Net, "backward", assigning)
+    monkeypatch.setattr(Net, "backward", without_accumulation)
     unchanged("wiring", message(NETWORK))
 
 

@@ -25,9 +25,17 @@ from manual.layers.reduce import LogSumExp
 from manual.layers.shape import Split
 from manual.losses.cross_entropy import CrossEntropyLoss
 from manual.net import Net
-from tests.diagnosis.test_diagnose import RESIDUAL, assigning
 from tests.golden import unchanged
-from tests.planted import SUBJECT, break_gradient, case_of, culprit_of, judged, normal
+from tests.planted import (
+    RESIDUAL,
+    SUBJECT,
+    break_gradient,
+    case_of,
+    culprit_of,
+    judged,
+    normal,
+    without_accumulation,
+)
 
 ROOT = Path(__file__).parents[2]
 CASES = {
@@ -166,7 +174,7 @@ def test_a_wrong_output(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_runs_by_python_and_by_pytest(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, runner: list[str]
 ) -> None:
-    monkeypatch.setattr(Net, "backward", assigning)
+    monkeypatch.setattr(Net, "backward", without_accumulation)
     path = write(SUBJECT, judged(CASES["a network"]), tmp_path).with_suffix(".py")
     lines = path.read_text(encoding="utf-8").splitlines()
     assert not [line for line in lines if "import" in line and "gradproof" in line]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gradproof.judge import clock
 from gradproof.judge.clock import Clock
+from gradproof.judge.network import judge
+from manual.layers.activation_sigmoid import Tanh
+from manual.net import Net, Step
+from tests.planted import SUBJECT, case_of, normal
 
 
 def test_time_is_exclusive(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,3 +27,11 @@ def test_time_is_exclusive(monkeypatch: pytest.MonkeyPatch) -> None:
     with c("draw"):  # 2000 to 2005, after a pause
         pass
     assert c.seconds == {"draw": 5.0, "manual": 10.0, "reference": 1000.0, "judge": 102.0}
+
+
+@pytest.mark.parametrize("layer", [Tanh(), Net(("x",), (Step("y", Tanh(), ("x",)),))])
+def test_each_side_is_timed(layer: Any) -> None:
+    c = Clock()
+    judge(SUBJECT, case_of(layer, x=normal(2, 3)), c)
+    assert c.seconds.keys() == {"draw", "manual", "reference", "judge"}
+    assert all(seconds > 0 for seconds in c.seconds.values())

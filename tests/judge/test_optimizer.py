@@ -9,21 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradproof.cases.optimizer_case import OptimizerCase, apart, load_steps, save_steps
+from gradproof.cases.optimizer_case import StepCase, load_steps, save_steps
 from gradproof.counterexamples.replay import replay
 from gradproof.counterexamples.write import write
 from gradproof.errors import InputError
-from gradproof.judge.clock import Clock
-from gradproof.judge.optimizer import judge, pair_up, sharing
-from gradproof.judge.verdict import Finding
+from gradproof.judge.optimizer import sharing
 from gradproof.oracle.optimizer import ReferenceStep, noise_samples
 from gradproof.oracle.tensors import THOROUGH
-from manual.layers.activation_sigmoid import Tanh
 from manual.optimizers.adam import Adam
 from manual.optimizers.sgd import SGD
-from tests.planted import SUBJECT, case_of, normal
+from tests.planted import SUBJECT, judged, normal
 
-CASE = OptimizerCase(
+CASE = StepCase(
     SGD(lr=0.1, momentum=0.9),
     ((2, 3), (4,)),
     (1.0, 1e-3, 1e-7),
@@ -44,7 +41,7 @@ def test_a_wrong_update_is_found_and_its_file_replays(
 
     with monkeypatch.context() as patched:
         patched.setattr(SGD, "update", forgets_momentum)
-        wrong = judge(SUBJECT, CASE, Clock())
+        wrong = judged(CASE)
         assert wrong.culprit is not None
         assert wrong.culprit.layer == "step 2"
         path = write(SUBJECT, wrong, tmp_path)
@@ -94,26 +91,6 @@ def test_the_noise_of_a_step_is_that_of_its_gradients_and_arithmetic() -> None:
     assert (np.abs(off) < 2.0**-49).all()
 
 
-def test_what_only_one_side_keeps_is_told() -> None:
-    case = case_of(Tanh(), x=normal(2))
-    found: list[Finding] = []
-    one, other = np.ones(2), np.zeros(2)
-    pending = pair_up(
-        "step 1",
-        case,
-        {"p0": one, "p0.extra": one, "p0.step": np.float32(1), "p1": np.ones(3)},
-        {"p0": other, "p0.lost": one, "p0.step": np.array(1.0), "p1": one},
-        found,
-    )
-    assert sorted(pending) == ["p0", "p0.step"]
-    assert (pending["p0"].manual is not one) and not pending["p0"].within()
-    assert [(f.layer, f.depth, f.quantity, f.verdict, f.cause) for f in found] == [
-        ("step 1", "isolated", "p0.extra", "disagree", "manual keeps it, torch does not"),
-        ("step 1", "isolated", "p0.lost", "disagree", "torch keeps it, manual not"),
-        ("step 1", "isolated", "p1", "disagree", "its shape is (3,); it should be (2,)"),
-    ]
-
-
 def test_shared_memory_is_told_of_once() -> None:
     a, b, c = np.ones(4), np.ones(4), np.ones(4)
     made = {"p0": a, "p0.copy": a[:2], "p1": b, "p2": c}
@@ -133,23 +110,11 @@ def test_an_optimiser_that_raises_ends_the_case(monkeypatch: pytest.MonkeyPatch)
 
     right = SGD.update
     monkeypatch.setattr(SGD, "update", update)
-    judgement = judge(SUBJECT, CASE, Clock())
+    judgement = judged(CASE)
     assert {f.layer for f in judgement.findings} == {"step 1", "step 2"}
     (found,) = [f for f in judgement.findings if f.verdict == "error"]
     assert (found.layer, found.depth, found.quantity) == ("step 2", "isolated", "p0")
     assert found.cause == "step raised FloatingPointError: no"
-
-
-def test_a_finding_holds_what_its_step_was_given() -> None:
-    *_, last = judge(SUBJECT, CASE, Clock()).findings
-    grads, state = apart(last.before)
-    assert {n: g.tolist() for n, g in grads.items()} == {
-        n: g.tolist() for n, g in CASE.grads(2).items()
-    }
-    assert {n: sorted(held) for n, held in state.items()} == {
-        "p0": ["momentum_buffer"],
-        "p1": ["momentum_buffer"],
-    }
 
 
 def test_what_is_drawn_follows_from_the_seed() -> None:
@@ -168,7 +133,7 @@ def test_what_is_drawn_follows_from_the_seed() -> None:
 
 def test_a_case_loads_as_it_was_saved(tmp_path: Path) -> None:
     for optimizer in (CASE.optimizer, Adam(betas=(0.5, 0.9), amsgrad=True)):
-        case = OptimizerCase(
+        case = StepCase(
             optimizer, ((), (3,)), (1.0, 0.1, 1.0), sparse=False, dtype="float32", seed=1
         )
         save_steps(tmp_path / "case.npz", case)

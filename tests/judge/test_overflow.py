@@ -18,8 +18,7 @@ from manual.layers.activation import GELU, ReLU
 from manual.layers.arithmetic import Divide
 from manual.layers.linear import Linear
 from manual.net import Net, Step
-from tests.judge.test_findings import output
-from tests.planted import SUBJECT, break_gradient, case_of, judged
+from tests.planted import SUBJECT, break_gradient, break_output, case_of, judged
 
 
 def too_large(entry: float) -> Case:
@@ -78,17 +77,17 @@ def test_products_of_an_output_that_overflow_and_cancel(dtype: str) -> None:
 
 def test_an_output_that_overflows_otherwise(monkeypatch: Any) -> None:
     x = np.array([[1e300, 1e300]])
-    output(Linear, lambda y: np.where(np.isinf(y), np.nan, y))(monkeypatch)
+    break_output(monkeypatch, Linear, lambda y: np.where(np.isinf(y), np.nan, y))
     (found, *_) = judged(case_of(Linear(), x=x, weight=x)).findings
     assert (found.quantity, found.verdict, found.cause) == ("y", "vacuous", "it overflows")
-    output(Linear, lambda y: np.where(np.isnan(y), 1.0, y))(monkeypatch)
+    break_output(monkeypatch, Linear, lambda y: np.where(np.isnan(y), 1.0, y))
     (found, *_) = judged(case_of(Linear(), x=x, weight=x)).findings
     assert (found.quantity, found.verdict) == ("y", "disagree")
 
 
 def test_an_output_that_is_infinite_by_itself_has_to_be(monkeypatch: Any) -> None:
     case = case_of(Divide(), x=np.full(2, 1e300), other=np.array([0.0, 2.0]))
-    output(Divide, lambda y: np.where(np.isinf(y), np.nan, y))(monkeypatch)
+    break_output(monkeypatch, Divide, lambda y: np.where(np.isinf(y), np.nan, y))
     assert {f.verdict for f in judged(case).findings if f.quantity == "y"} == {"disagree"}
 
 

@@ -13,11 +13,7 @@ pytest.importorskip("torch", reason="the twins are torch's")
 import torch.nn.functional as F
 
 from gradproof.arrays import Array
-from gradproof.diagnosis.diagnose import diagnose
-from gradproof.judge.clock import Clock
-from gradproof.judge.dispatch import judge
-from gradproof.subject.subject import Subject
-from tests.planted import case_of, normal
+from tests.planted import SUBJECT, case_of, cause_of, judged, normal
 
 BOTH = "a mean or a sum and a term proportional to x along axis 0 are missing"
 ONE = "a term proportional to saved[0] along axis 0 is missing"
@@ -76,34 +72,28 @@ def twin(layer: Any, x: Any) -> Any:
     return F.batch_norm(x, None, None, training=True, eps=1e-5) + 1
 
 
-SUBJECT = Subject("others", {}, twin)
-
-
-def cause_of(layer: Any, x: Array) -> str:
-    judgement = judge(SUBJECT, case_of(layer, x=x), Clock())
-    finding = judgement.culprit
-    assert finding is not None
-    return diagnose(SUBJECT, finding, [f for f in judgement.findings if f is not finding])
+@pytest.fixture(autouse=True)
+def others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SUBJECT.__dict__, "twin", twin)
 
 
 @pytest.mark.parametrize("layer", [Normalize(), Reflect()])
 def test_they_are_right(layer: Any) -> None:
-    assert judge(SUBJECT, case_of(layer, x=normal(3, 4)), Clock()).culprit is None
+    assert judged(case_of(layer, x=normal(3, 4))).culprit is None
 
 
 @pytest.mark.parametrize("rows", [2, 5])
 @pytest.mark.parametrize(("wrong", "cause"), [("mean and variance", BOTH), ("variance", ONE)])
 def test_statistics_taken_for_constants(rows: int, wrong: str, cause: str) -> None:
     """Of two rows alone anything could be said; so longer axes are asked."""
-    assert cause_of(Normalize(wrong), normal(rows, 1)) == cause
+    assert cause_of(case_of(Normalize(wrong), x=normal(rows, 1))) == cause
 
 
 def test_contributions_that_are_overwritten() -> None:
-    assert cause_of(Reflect("assigned"), normal(2, 3)) == SOME
+    assert cause_of(case_of(Reflect("assigned"), x=normal(2, 3))) == SOME
 
 
 def test_what_is_lost_altogether_is_not_overwritten() -> None:
-    assert (
-        cause_of(Reflect("edge"), normal(2, 3))
-        == "only column 2 (the last): zero, and should not be"
+    assert cause_of(case_of(Reflect("edge"), x=normal(2, 3))) == (
+        "only column 2 (the last): zero, and should not be"
     )

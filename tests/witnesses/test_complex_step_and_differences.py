@@ -1,0 +1,145 @@
+"""Derivatives by other means than autograd: they are right, or silent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradproof.arrays import Array
+from gradproof.cases.case import Case
+from gradproof.oracle.layer import Oracle
+from gradproof.witnesses.complex_step import complex_step
+from gradproof.witnesses.finite_differences import differences
+from manual.layer import Layer, Real, Saved
+from manual.layers.activation import ReLU
+from manual.layers.activation_sigmoid import Sigmoid, Tanh
+from manual.layers.arithmetic import Multiply
+from manual.layers.linear import Linear
+from manual.layers.reduce import Max
+from manual.layers.softmax import LogSoftmax, Softmax
+from manual.losses.regression import MSELoss
+from manual.net import Net, Step
+from tests.planted import SUBJECT, case_of, judged, normal
+
+NET = Net(
+    ("x", "weight"),
+    (
+        Step("h1", Linear(), ("x", "weight")),
+        Step("h2", Tanh(), ("h1",)),
+        Step("h3", Multiply(), ("h1", "h2")),
+    ),
+)
+X = normal(4, 3)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        case_of(Linear(), x=X, weight=normal(2, 3), bias=normal(2)),
+        case_of(Sigmoid(), x=30 * X),
+        case_of(Softmax(dim=1), x=X),
+        case_of(LogSoftmax(dim=0), x=1e-8 * X),
+        case_of(ReLU(), x=X),
+        case_of(Max(dim=1), x=X),
+        case_of(MSELoss(), x=X, target=normal(4, 3, seed=1)),
+        case_of(NET, x=X, weight=normal(2, 3)),
+    ],
+    ids=lambda case: case.kind,
+)
+def test_it_is_the_derivative_to_full_precision(case: Case) -> None:
+    case = judged(case).case
+    oracle = Oracle(lambda *t: SUBJECT.twin(case.layer, *t), [*case.arrays.values()], case.smooth)
+    oracle.set_dy(case.dy)
+    for name, gradient in zip(case.arrays, oracle.gradients(), strict=True):
+        assert gradient is not None
+        for index in np.ndindex(gradient.shape):
+            third = complex_step(case, name, index)
+            assert third is not None
+            assert abs(third - gradient[index]) <= 1e-14 * np.abs(gradient).max()
+
+
+def test_float32_cases_are_answered_in_float64() -> None:
+    case = judged(case_of(Sigmoid(), "float32", x=X)).case
+    x, dy = case.arrays["x"], case.dy[0]
+    assert x is not None
+    assert dy is not None
+    s = 1 / (1 + np.exp(-float(x[1, 1])))
+    assert complex_step(case, "x", (1, 1)) == pytest.approx(
+        float(dy[1, 1]) * s * (1 - s), rel=1e-15
+    )
+
+
+@dataclass(frozen=True)
+class _Told(Layer):
+    """A layer whose forward is given."""
+
+    rule: Any
+
+    def forward(self, x: Real) -> tuple[Array, Saved]:
+        return self.rule(x), ()
+
+
+REFUSED = {
+    "the modulus, whose complex step is 0": (np.abs, -2.0),
+    "the imaginary part is dropped": (lambda x: x.real * 3, 1.0),
+    "conjugation": (lambda x: x * x.conjugate(), 1.0),
+    "NumPy refuses": (np.floor, 1.5),
+    "NumPy warns": (lambda x: np.array(x, dtype=float), 1.5),
+    "not finite": (lambda x: 0 * x + np.nan, 1.0),
+    "kink, 0 chosen": (lambda x: x * (x.real > 0), 0.0),
+    "kink, 1 chosen": (lambda x: x * (x.real >= 0), 0.0),
+    "jump": (lambda x: (x.real > 1) * 1.0 + x, 1.0),
+    "forward fails": (lambda x: x[7], 1.0),
+}
+
+
+@pytest.mark.parametrize(("rule", "x"), REFUSED.values(), ids=REFUSED.keys())
+def test_it_abstains_rather_than_guess(rule: Any, x: float) -> None:
+    case = Case(_Told(rule), {"x": np.array([x, 5.0])}, {"x": "real"}, "float64", dy=(np.ones(2),))
+    assert complex_step(case, "x", (0,)) is None
+
+
+def test_it_does_not_abstain_at_a_minimum() -> None:
+    case = Case(
+        _Told(lambda x: x * x), {"x": np.zeros(2)}, {"x": "real"}, "float64", dy=(np.ones(2),)
+    )
+    assert complex_step(case, "x", (0,)) == 0
+
+
+def test_it_abstains_for_what_is_no_argument_and_without_cotangent() -> None:
+    case = case_of(Sigmoid(), x=X)
+    assert complex_step(judged(case).case, "y", (0, 0)) is None
+    assert complex_step(case, "x", (0, 0)) is None
+
+
+ESTIMATED = {
+    "smooth": (np.exp, 1.0, np.e),
+    "large beside its slope": (lambda x: 1e8 + x, 3.0, 1.0),
+    "near a kink": (np.abs, 1e-3, 1.0),
+    "constant": (np.floor, 1.5, 0.0),
+    "a minimum": (lambda x: x * x, 0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize(("rule", "x", "slope"), ESTIMATED.values(), ids=ESTIMATED.keys())
+def test_differences_know_their_error(rule: Any, x: float, slope: float) -> None:
+    case = Case(_Told(rule), {"x": np.array([x])}, {"x": "real"}, "float64", dy=(np.ones(1),))
+    estimate = differences(case, "x", (0,))
+    assert estimate is not None
+    assert abs(estimate[0] - slope) <= estimate[1] <= 1e-6
+
+
+@pytest.mark.parametrize("name", ["jump", "not finite", "forward fails"])
+def test_differences_abstain(name: str) -> None:
+    rule, x = REFUSED[name]
+    case = Case(_Told(rule), {"x": np.array([x])}, {"x": "real"}, "float64", dy=(np.ones(1),))
+    assert differences(case, "x", (0,)) is None
+
+
+def test_differences_abstain_at_a_kink() -> None:
+    for rule in (np.abs, np.sqrt):
+        case = Case(_Told(rule), {"x": np.zeros(1)}, {"x": "real"}, "float64", dy=(np.ones(1),))
+        assert differences(case, "x", (0,)) is None
