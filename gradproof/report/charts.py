@@ -21,6 +21,7 @@ LABELS = (
 TICKS = ("", "1e-4", "3e-4", "1e-3", "3e-3", "0.01", "0.03", "0.1", "0.3", "1", "10")
 OVER = 10  # the first bin that lies over the bound
 BLOCKS = "▁▂▃▄▅▆▇█"
+BAR, TALL = 8, 18  # the style sheet has the same sizes
 
 
 def binned(ratios: Values) -> Values:
@@ -34,19 +35,15 @@ def binned(ratios: Values) -> Values:
 class Histogram:
     """A small histogram of ratios, counts on a log scale so that one outlier is seen."""
 
-    width: int
-    height: int
-    inside: str  # path of the bars up to the bound
+    inside: str  # path of the bars up to the bound: strokes from the base line up
     over: str  # path of the bars beyond it
-    bound: float  # x of the bound
     summary: str
     blocks: str  # the same in block characters, for Markdown
 
 
-def histogram(ratios: Values, width: int, height: int) -> Histogram:
-    """The ratios of one layer, `width` by `height` pixels."""
+def histogram(ratios: Values) -> Histogram:
+    """The ratios of one layer, BAR pixels a bin and TALL pixels high."""
     counts = binned(ratios)
-    step = width / len(counts)
     top = math.log1p(counts.max(initial=1))
     paths = {False: "", True: ""}
     blocks = ""
@@ -54,12 +51,9 @@ def histogram(ratios: Values, width: int, height: int) -> Histogram:
         tall = math.log1p(n) / top
         blocks += BLOCKS[round(tall * (len(BLOCKS) - 1))] if n else "·"
         if n:
-            high = max(2.0, tall * height)
-            paths[i >= OVER] += f"M{i * step:.4g} {height}v{-high:.3g}h{step - 1:.4g}v{high:.3g}z"
+            paths[i >= OVER] += f"M{BAR * i + BAR // 2} {TALL}v-{max(2, round(tall * TALL))}"
     filled = [f"{label}: {n:,}" for label, n in zip(LABELS, counts, strict=True) if n]
-    summary = f"Arrays by error in units of the bound. {'; '.join(filled) or 'None judged'}"
-    bound = OVER * step - 0.5
-    return Histogram(width, height, paths[False], paths[True], bound, summary, blocks)
+    return Histogram(paths[False], paths[True], "; ".join(filled) or "none judged", blocks)
 
 
 @dataclass(frozen=True)
@@ -112,7 +106,7 @@ def errors(rows: pd.DataFrame, dtypes: Sequence[str]) -> Bars:
 # Cells of the heat map: up to and including each of these, then over the bound.
 LEVELS = (0.01, 0.03, 0.1, 0.3, 1.0)
 LEVEL_NAMES = ("≤ 0.01", "≤ 0.03", "≤ 0.1", "≤ 0.3", "≤ 1", "> 1 disagrees")
-SIDES = (4, 6, 8, 10, 12)  # a larger square for a larger error, beside the colour
+SIDES = (4, 6, 8, 10, 12)  # a larger square for a larger error; the style sheet has them too
 CELL = 14
 COLUMNS = 48
 
@@ -170,9 +164,8 @@ def heat_map(judged: pd.DataFrame, networks: pd.Series[str]) -> HeatMap | None:
 
 
 def _cell(x: float, y: float, level: int) -> str:
-    """A square whose side grows with the level; a cross beyond the bound."""
+    """A square, drawn as a stroke as wide as it is long; a cross beyond the bound."""
     if level < len(SIDES):
         side = SIDES[level]
-        gap = (CELL - side) // 2
-        return f"M{x + gap:g} {y + gap:g}h{side}v{side}h-{side}z"
+        return f"M{x + (CELL - side) // 2:g} {y + CELL // 2:g}h{side}"
     return f"M{x + 2:g} {y + 2:g}l10 10m0-10l-10 10"
