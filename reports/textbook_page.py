@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import TypeAlias
 
 from reports.textbook_maths import mathml, plain
 
 _PARTS = re.compile(r"(?<=,) \\quad ")  # where a formula may break on a narrow page
+_STYLE = Path(__file__).parent / "textbook.css"
 _MARKS = ((r"`([^`]+)`", "code"), (r"\*\*([^*]+)\*\*", "strong"), (r"\*([^*]+)\*", "em"))
 
 
@@ -68,8 +70,11 @@ Block: TypeAlias = Heading | Text | Items | Formula | Table | Figure
 
 
 def to_html(blocks: Iterable[Block], anchor: str, level: int) -> str:
-    """The blocks as HTML; headings are `<h{level}>` with ids that begin with `anchor`."""
-    parts = []
+    """The blocks as HTML, for an element of class "textbook", after their style.
+
+    Headings are `<h{level}>` with ids that begin with `anchor`.
+    """
+    parts = [f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>"]
     headings = 0
     for block in blocks:
         match block:

@@ -7,7 +7,8 @@ A run's folder holds
     run.json       run (its id), started, finished (absent: the run is incomplete), seed, profile,
                    examples (how many were asked for), verdict ("agree" or "disagree"),
                    environment {name: value}, counts {name: value}, conventions {layer: reason},
-                   sensitivity {layer: {dtype: smallest relative error caught}}, seconds {setup, layers, networks, trajectories, …}, pace {networks, seconds,
+                   sensitivity {layer: {dtype: smallest relative error caught}},
+                   seconds {setup, layers, networks, trajectories, …}, pace {networks, seconds,
                    processes, networks_per_minute}, accuracy [{dataset, network,
                    optimizer, mode, metric, manual, reference}]; all but `run` may be absent
     parts/         agreement-*.jsonl, trajectories-*.jsonl, examples-*.jsonl: a first line with

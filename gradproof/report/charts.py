@@ -14,10 +14,6 @@ Values: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 # Bins of |manual − reference| / bound: none at all, then half decades up to the bound, then over.
 EDGES = (0.0, *(10.0 ** (k / 2) for k in range(-8, 1)), 10.0, math.inf)
-LABELS = (
-    *("equal", "below 1e-4", "from 1e-4", "from 3e-4", "from 1e-3", "from 3e-3", "from 0.01"),
-    *("from 0.03", "from 0.1", "from 0.3", "over 1", "over 10"),
-)
 TICKS = ("", "1e-4", "3e-4", "1e-3", "3e-3", "0.01", "0.03", "0.1", "0.3", "1", "10")
 OVER = 10  # the first bin that lies over the bound
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -28,7 +24,7 @@ def binned(ratios: Values) -> Values:
     """How many ratios fall into each bin; a bin includes its upper edge, NaN is over."""
     filled = np.where(np.isnan(ratios), np.inf, ratios)
     place = np.searchsorted(np.asarray(EDGES), filled, side="left")
-    return np.bincount(np.minimum(place, len(LABELS) - 1), minlength=len(LABELS))
+    return np.bincount(np.minimum(place, len(EDGES) - 1), minlength=len(EDGES))
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,6 @@ class Histogram:
 
     inside: str  # path of the bars up to the bound: strokes from the base line up
     over: str  # path of the bars beyond it
-    summary: str
     blocks: str  # the same in block characters, for Markdown
 
 
@@ -52,8 +47,7 @@ def histogram(ratios: Values) -> Histogram:
         blocks += BLOCKS[round(tall * (len(BLOCKS) - 1))] if n else "·"
         if n:
             paths[i >= OVER] += f"M{BAR * i + BAR // 2} {TALL}v-{max(2, round(tall * TALL))}"
-    filled = [f"{label}: {n:,}" for label, n in zip(LABELS, counts, strict=True) if n]
-    return Histogram(paths[False], paths[True], "; ".join(filled) or "none judged", blocks)
+    return Histogram(paths[False], paths[True], blocks)
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,6 @@ class Bar:
     series: int
     over: bool
     count: int
-    label: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,7 @@ class Bars:
 def errors(rows: pd.DataFrame, dtypes: Sequence[str]) -> Bars:
     """All judged arrays by error in units of the bound, counts on a log scale."""
     width, height, base = 900, 230, 200.0
-    step = width / len(LABELS)
+    step = width / len(EDGES)
     each = (step - 14) / max(1, len(dtypes))
     table = [binned(rows.loc[rows["dtype"] == d, "worst_ratio"].to_numpy()) for d in dtypes]
     top = math.log1p(max((int(c.max()) for c in table), default=1) or 1)
@@ -97,7 +90,7 @@ def errors(rows: pd.DataFrame, dtypes: Sequence[str]) -> Bars:
                 high = max(2.0, math.log1p(n) / top * (base - 24))
                 x = round(i * step + 7 + series * each, 1)
                 y, w, h = round(base - high, 1), round(each - 2, 1), round(high, 1)
-                bars.append(Bar(x, y, w, h, series, i >= OVER, int(n), LABELS[i]))
+                bars.append(Bar(x, y, w, h, series, i >= OVER, int(n)))
     ticks = [(round(step / 2, 1), "equal")]
     ticks += [(round((i + 1) * step, 1), TICKS[i]) for i in range(1, len(TICKS))]
     return Bars(width, height, base, bars, ticks, list(dtypes), round(OVER * step, 1))
@@ -108,7 +101,7 @@ LEVELS = (0.01, 0.03, 0.1, 0.3, 1.0)
 LEVEL_NAMES = ("≤ 0.01", "≤ 0.03", "≤ 0.1", "≤ 0.3", "≤ 1", "> 1 disagrees")
 SIDES = (4, 6, 8, 10, 12)  # a larger square for a larger error; the style sheet has them too
 CELL = 14
-COLUMNS = 48
+COLUMNS = 24
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,12 @@ from gradproof.report.findings import Counterexample
 MESSAGE = 6_000
 ALL_MESSAGES = 200_000
 
-# End tags that HTML does not need, so that a page of tables is a quarter smaller.
-OPTIONAL = re.compile(r"</(?:td|th|tr|li|dt|dd|option)>")
+# End tags, spaces and comments that a browser does not need: a page is a quarter smaller.
+STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
+SCRIPT = re.compile(r"<script>.*?</script>", re.DOTALL)
+INDENT = re.compile(r"^\s+(?://.*\n)?", re.MULTILINE)
+SPACES = re.compile(r"\s*([{};,])\s*")
+OPTIONAL = re.compile(r"</(?:td|th|tr|thead|tbody|li|dt|dd|option)>")
 
 
 def render(view: views.View) -> dict[str, str]:
@@ -31,6 +35,8 @@ def render(view: views.View) -> dict[str, str]:
 
 def _page(template: str, **values: Any) -> str:
     text = _environment().get_template(f"{template}.html.j2").render(values)
+    text = STYLE.sub(lambda style: SPACES.sub(r"\1", style[0]), text)
+    text = SCRIPT.sub(lambda script: INDENT.sub("", script[0]), text)
     return OPTIONAL.sub("", text)
 
 

@@ -47,10 +47,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]], align: str) ->
 
 
 def _layers(view: View) -> list[str]:
-    head = ["Layer", "Verdict", "Cases", "Arrays", "Entries"]
+    head = ["Layer", "Verdict", "Cases", "Arrays"]
     head += [f"Worst {name}" for name in view.dtypes]
     head += [f"Caught {name}" for name in view.caught]
-    head += [f"≤ {tables.FEW_ULP} ulp", "Vacuous", "Convention", "Kinks drawn"]
+    head += [f"≤ {tables.FEW_ULP} ulp", "Vacuous", "Convention"]
     head += ["Disagree", "Errors"]
     rows = []
     for row in view.layers:
@@ -61,11 +61,11 @@ def _layers(view: View) -> list[str]:
             [
                 row.kind,
                 f"{GLYPHS.get(row.verdict, '')} {row.verdict}",
-                *map(count, (row.cases, row.arrays, row.entries)),
+                *map(count, (row.cases, row.arrays)),
                 *worst,
                 *caught,
                 share(row.few_ulp, row.arrays),
-                *map(count, (row.vacuous, row.convention, row.kinks)),
+                *map(count, (row.vacuous, row.convention)),
                 linked,
                 f"`{row.histogram.blocks}`",
             ]
@@ -78,9 +78,9 @@ def _layers(view: View) -> list[str]:
         "## Agreement by layer",
         (
             "*Worst* is the greatest error in units of its rounding bound; up to 1 is rounding, "
-            "more is a disagreement. *Caught* is the smallest error, planted on purpose, that is still "
-            "found. *Errors* is a histogram, counts on a log scale: the first block holds arrays "
-            "that are equal to the last bit, the last two lie beyond the bound."
+            "more is a disagreement. *Caught* is the smallest error, planted on purpose, that is "
+            "still found. *Errors* is a histogram, counts on a log scale: in the first block both "
+            "sides are equal to the last bit, the last two blocks are beyond the bound."
         ),
         _table(head, rows, "ll" + "r" * (len(head) - 3) + "l"),
         _table(["Depth", "Arrays", "Worst", "Convention", "Vacuous", "Disagree"], depths, "lrrrrr"),
@@ -150,10 +150,7 @@ def _drawn(view: View) -> list[str]:
             [label, count(n), f"`{'█' * max(1, round(BARS * part)) if n else '·'}`"]
             for label, n, part in chart.bars
         ]
-        table = _table([chart.title, "Cases", ""], rows, "lrl")
-        if chart.long:
-            table = f"<details><summary>{chart.title}</summary>\n\n{table}\n\n</details>"
-        parts.append(table)
+        parts.append(_table([chart.title, "Cases", ""], rows, "lrl"))
     return parts
 
 

@@ -163,6 +163,12 @@ class LayerRow:
     more_quantities: int
 
     @property
+    def depths(self) -> list[str]:
+        """Those at which this layer was judged, by itself before in a network."""
+        own = {depth for row in self.quantities for depth in row.depths}
+        return sorted(own, key=_by_depth)
+
+    @property
     def warning(self) -> str:
         """What is said of quantities that no case has judged; "" if there are none."""
         if not self.unjudged:
@@ -296,8 +302,12 @@ def depths(run: Run) -> list[DepthRow]:
                 bad=sum(int(verdicts.get(v, 0)) for v in BAD),
             )
         )
+    return sorted(table, key=lambda r: _by_depth(r.depth))
+
+
+def _by_depth(depth: str) -> int:
     order = list(DEPTHS)
-    return sorted(table, key=lambda r: order.index(r.depth) if r.depth in order else len(order))
+    return order.index(depth) if depth in order else len(order)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ def view(run: Run, sections: tuple[Section, ...], files: tuple[str, ...]) -> Vie
         verdict=verdict,
         headline=_headline(verdict, totals, run.complete),
         lead=_lead(totals),
-        warnings=_warnings(run, totals, verdict),
+        warnings=_warnings(run, totals, verdict, files),
         tiles=_tiles(totals),
         environment=_pairs(run.info.get("environment")),
         settings=_settings(run),
@@ -112,7 +112,7 @@ def _lead(totals: tables.Totals) -> str:
     )
 
 
-def _warnings(run: Run, totals: tables.Totals, verdict: str) -> list[str]:
+def _warnings(run: Run, totals: tables.Totals, verdict: str, files: Sequence[str]) -> list[str]:
     found = []
     if not run.complete:
         found.append(
@@ -128,7 +128,7 @@ def _warnings(run: Run, totals: tables.Totals, verdict: str) -> list[str]:
             "Nothing disagrees, but the run did not pass, for example because too many networks "
             "were vacuous: see what could not be judged."
         )
-    if not output.has_pyarrow():
+    if files and not output.has_pyarrow():
         found.append("The rows are saved as CSV only: install pyarrow to have Parquet too.")
     return found
 

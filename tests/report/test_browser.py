@@ -247,7 +247,7 @@ def test_everything_is_there_without_scripts(browser: Any, address: str) -> None
     assert inside.is_visible() and "isolated" in inside.inner_text()
     page.locator("#training summary").last.click()
     assert page.locator("#training-table tbody tr:visible").count() > 0
-    assert page.locator("svg[role=img]:visible").count() > len(SOME)
+    assert page.locator("#layer-table svg:visible").count() > len(SOME)
     assert page.get_by_role("link", name="A chapter").count() == 2
     assert not page.locator("#layer-filter").is_visible()
     assert not page.locator("#theme").is_visible()
