@@ -15,20 +15,21 @@ from reports.textbook_weights import many_weights, names, one_weight
 TITLE = "Back-propagation, number by number"
 ANCHOR = "textbook"
 PAGE = Path(__file__).parent.parent / "docs" / "textbook.md"
-_STYLE = Path(__file__).parent / "textbook.css"
+_POINTER = f"""\
+A network small enough to follow by hand: its gradient in scalar form, in matrix form, by autograd
+and by the complex step, to the last digits. [{ANCHOR}.html]({ANCHOR}.html) has it with figures,
+`docs/textbook.md` in the repository without.
+"""
 _NOTE = "<!-- Written by `python -m reports.textbook`: change it there. -->"
 
 
 def section() -> Section:
-    """The report's section: headings from h3 on, its own style, no script, nothing fetched."""
-    blocks = story()
-    html = to_html(blocks, ANCHOR, level=3)
-    style = _STYLE.read_text(encoding="utf-8")
+    """The report's page; REPORT.md says where the article stands."""
     return Section(
         title=TITLE,
         anchor=ANCHOR,
-        html=f'<style>\n{style}</style>\n<div class="textbook">\n{html}</div>\n',
-        markdown=to_markdown(blocks, level=3),
+        html=f'<div class="textbook">\n{to_html(story(), ANCHOR, level=3)}</div>\n',
+        markdown=_POINTER,
     )
 
 

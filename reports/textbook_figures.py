@@ -23,7 +23,6 @@ def _draw(macro: str, **values: object) -> str:
 def curve(a: tuple[Visit, ...], b: tuple[Visit, ...]) -> str:
     """E over one weight, with the walks from A and from B drawn on the curve."""
     frame = Frame(x=(-1.0, 4.0), y=(0.0, 10.0), width=620, height=380)
-    weights = np.linspace(*frame.x, 101)
     low = float(ONE_WEIGHT.minimum()[0])
     foot, top = frame.at(low, 0), frame.at(low, 3.2)
     walks = []
@@ -51,10 +50,20 @@ def curve(a: tuple[Visit, ...], b: tuple[Visit, ...]) -> str:
         frame=frame,
         title="The error of one weight: from A the weight grows, from B it shrinks, towards the "
         "minimum between them",
-        line=frame.line((w, ONE_WEIGHT.error(np.array([w]))) for w in weights),
+        line=_parabola(frame),
         minimum={"line": polyline((foot, top)), "at": (top[0], top[1] - 6)},
         walks=walks,
     )
+
+
+def _parabola(frame: Frame) -> str:
+    """E, a quadratic, as a Bézier curve: its control point is where the end's tangents meet."""
+    first, last = (np.array([w]) for w in frame.x)
+    middle = float(first[0] + last[0]) / 2
+    meet = ONE_WEIGHT.error(first) + ONE_WEIGHT.gradient(first)[0] * (middle - first[0])
+    ends = [frame.at(float(w[0]), ONE_WEIGHT.error(w)) for w in (first, last)]
+    (x0, y0), (x1, y1), (x2, y2) = ends[0], frame.at(middle, float(meet)), ends[1]
+    return f"M{x0:g} {y0:g}Q{x1:g} {y1:g} {x2:g} {y2:g}"
 
 
 def _tangent(frame: Frame, visit: Visit, reach: float = 0.7) -> str:
@@ -78,7 +87,7 @@ def landscape(visits: tuple[Visit, ...]) -> str:
         frame=frame,
         title="Contours of the error over two weights; the gradient points uphill, square to its "
         "contour, and each step goes the other way, to a lower contour",
-        contours=[frame.line(TWO_WEIGHTS.contour(v.error)) for v in visits[:5]],
+        contours=[frame.line(TWO_WEIGHTS.contour(v.error, 48)) for v in visits[:5]],
         gradient=arrow(places[0], tip),
         parts=[arrow(places[0], corner) for corner in along],
         arrows=[arrow(p, q, 4) for p, q in pairwise(places)],

@@ -32,12 +32,12 @@ def mathml(tex: str, display: bool = False, labelled: bool = False) -> str:
     Raises    TexError for an unknown command or unbalanced braces
     """
     reader = _Reader(tex, display)
-    row = reader.row()
+    row = "".join(reader.row())
     if reader.tokens:
         raise TexError(f"unbalanced }} in {tex!r}")
     block = ' display="block"' if display else ""
     label = f' aria-label="{escape(plain(tex))}"' if labelled else ""
-    return f"<math{block}{label}><mrow>{row}</mrow></math>"
+    return f"<math{block}{label}>{row}</math>"
 
 
 def plain(tex: str) -> str:
@@ -54,8 +54,8 @@ class _Reader:
         self.texts = re.findall(r"\\text\{([^}]*)\}", tex)
         self.tokens = _TOKEN.findall(re.sub(r"\\text\{[^}]*\}", r"\\text", tex))
 
-    def row(self) -> str:
-        """Everything up to a closing brace or the end."""
+    def row(self) -> list[str]:
+        """Every atom up to a closing brace or the end."""
         items = []
         binary = False  # whether a minus here would stand between two terms
         while self.tokens and self.tokens[0] != "}":
@@ -66,7 +66,7 @@ class _Reader:
             else:
                 items.append(self.item())
             binary = (token[-1].isalnum() and token[1:] not in _OPERATORS) or token in ")}{"
-        return "".join(items)
+        return items
 
     def item(self) -> str:
         """An atom with its scripts: ``x``, ``x_i``, ``w^1_{ij}``, ``f'``."""
@@ -98,7 +98,7 @@ class _Reader:
             if not self.tokens:
                 raise TexError(f"unbalanced {{ in {self.tex!r}")
             self.tokens.pop(0)
-            return f"<mrow>{inner}</mrow>"
+            return inner[0] if len(inner) == 1 else f"<mrow>{''.join(inner)}</mrow>"
         if token[0].isdigit():
             return f"<mn>{token}</mn>"
         if token.isalpha():
@@ -121,5 +121,5 @@ class _Reader:
         if name in _OPERATORS:
             return f"<mo>{_OPERATORS[name]}</mo>"
         if name in _SPACES:
-            return f'<mspace width="{_SPACES[name]}"></mspace>'
+            return f'<mspace width="{_SPACES[name]}"/>'
         raise TexError(f"\\{name} in {self.tex!r} is outside of the subset")

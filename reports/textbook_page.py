@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import TypeAlias
 
-from reports.textbook_maths import mathml, plain
+from reports.textbook_maths import mathml
 
 _PARTS = re.compile(r"(?<=,) \\quad ")  # where a formula may break on a narrow page
+_STYLE = Path(__file__).parent / "textbook.css"
 _MARKS = ((r"`([^`]+)`", "code"), (r"\*\*([^*]+)\*\*", "strong"), (r"\*([^*]+)\*", "em"))
 
 
@@ -68,9 +70,12 @@ Block: TypeAlias = Heading | Text | Items | Formula | Table | Figure
 
 
 def to_html(blocks: Iterable[Block], anchor: str, level: int) -> str:
-    """The blocks as HTML; headings are `<h{level}>` with ids that begin with `anchor`."""
-    parts = []
-    headings = 0
+    """The blocks as HTML, for an element of class "textbook", after their style.
+
+    Headings are `<h{level}>` with ids that begin with `anchor`.
+    """
+    parts = [f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>"]
+    headings = tables = 0
     for block in blocks:
         match block:
             case Heading(text):
@@ -85,7 +90,8 @@ def to_html(blocks: Iterable[Block], anchor: str, level: int) -> str:
                 lines = "".join(mathml(part, display=True) for part in _PARTS.split(tex))
                 parts.append(f'<p class="formula">{lines}</p>')
             case Table():
-                parts.append(_table_html(block))
+                tables += 1
+                parts.append(_table_html(block, tables))
             case Figure(svg, caption):
                 parts.append(f"<figure>{svg}<figcaption>{_inline(caption)}</figcaption></figure>")
     return "\n".join(parts) + "\n"
@@ -111,9 +117,12 @@ def to_markdown(blocks: Iterable[Block], level: int) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table_html(table: Table) -> str:
+def _table_html(table: Table, number: int) -> str:
     caption = _inline(table.caption)
-    head = "".join(f'<th scope="col">{_inline(cell, True)}</th>' for cell in table.head)
+    head = "".join(
+        f'<th scope="col">{_inline(cell, True)}</th>' if cell else "<td></td>"
+        for cell in table.head
+    )
     body = []
     for name, *cells in table.rows:
         kinds = [""] * len(cells)
@@ -123,9 +132,8 @@ def _table_html(table: Table) -> str:
             f"<td{kind}>{_inline(cell)}</td>" for kind, cell in zip(kinds, cells, strict=True)
         )
         body.append(f'<tr><th scope="row">{_inline(name, True)}</th>{data}</tr>')
-    label = escape(plain(table.caption.replace("$", "")))
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="Table {number}">'
         f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>\n<tbody>"
         + "\n".join(body)
         + "</tbody></table></div>"

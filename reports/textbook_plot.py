@@ -68,8 +68,13 @@ def ticks(low: float, high: float, about: int = 6) -> list[float]:
 
 
 def polyline(points: Iterable[Point]) -> str:
-    """The path through points given in pixels."""
-    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
+    """The path through points given in pixels: to each one the way from the one before."""
+    (x0, y0), *rest = points
+    path = f"M{x0:g} {y0:g}"
+    for x, y in rest:
+        path += f"l{round(x - x0, 1):g} {round(y - y0, 1):g}"
+        x0, y0 = x, y
+    return path.replace(" -", "-")
 
 
 def arrow(start: Point, end: Point, gap: float = 0.0) -> str:

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from gradproof.arrays import Array
-from gradproof.cases.case import Case, arguments
+from gradproof.cases.case import Case
+from gradproof.cases.case import case_of as make
 from gradproof.diagnosis.diagnose import diagnose
+from gradproof.judge.dispatch import judge
 from gradproof.judge.verdict import SEVERITY, Finding, Judgement, beside
-from gradproof.mutation.hunt import judgement_of
 from gradproof.report.tables import DEPTHS
+from gradproof.subject.layer import named_arguments
 from gradproof.subject.subject import Subject
 from manual.layers.activation_sigmoid import Sigmoid, Tanh
 from manual.layers.arithmetic import Subtract
@@ -41,9 +43,9 @@ def normal(*shape: int, seed: int = 0) -> Array:
 
 def case_of(layer: Any, dtype: str = "float64", **arrays: Array) -> Case:
     """A case of the layer on these arrays; its cotangent is drawn when it is judged."""
-    kinds = arguments(layer, list(arrays))
+    kinds = named_arguments(layer, list(arrays))
     given = {n: a if a.dtype.kind == "i" else a.astype(dtype) for n, a in arrays.items()}
-    return Case(layer, {n: given.get(n) for n in kinds}, kinds, dtype, hazards=("normal",) * 3)
+    return make(layer, {n: given.get(n) for n in kinds}, kinds, dtype, hazards=("normal",) * 3)
 
 
 def whole(*shape: int, seed: int = 0) -> Any:
@@ -82,7 +84,7 @@ RESIDUAL = Net(
 
 def judged(case: Any) -> Judgement:
     """The judgement on a layer, a network or an optimiser."""
-    judgement = judgement_of(SUBJECT, case)
+    judgement = judge(SUBJECT, case)
     assert {f.depth for f in judgement.findings} <= DEPTHS.keys()
     assert {f.verdict for f in judgement.findings} <= SEVERITY.keys()
     return judgement

@@ -1,12 +1,13 @@
 """The report of a run: what was compared, what came of it, and how to read it.
 
 `write` reads a run's folder and knows nothing else: the same report serves any subject. What is
-particular to a project comes in as `Section`.
+particular to a project comes in as `Section`, and becomes a page beside index.html.
 
 A run's folder holds
     run.json       run (its id), started, finished (absent: the run is incomplete), seed, profile,
                    examples (how many were asked for), verdict ("agree" or "disagree"),
                    environment {name: value}, counts {name: value}, conventions {layer: reason},
+                   sensitivity {layer: {dtype: smallest relative error caught}},
                    seconds {setup, layers, networks, trajectories, …}, pace {networks, seconds,
                    processes, networks_per_minute}, accuracy [{dataset, network,
                    optimizer, mode, metric, manual, reference}]; all but `run` may be absent

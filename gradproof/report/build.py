@@ -8,7 +8,6 @@ from pathlib import Path
 from gradproof.report import html, markdown, output
 from gradproof.report.load import load
 from gradproof.report.section import Section
-from gradproof.report.sensitivity import sensitivity
 from gradproof.report.tables import LayerRow
 from gradproof.report.view import view
 
@@ -19,7 +18,7 @@ def build(
     """Everything is read and rendered before the first file is written."""
     files = output.data_files() if files is None else tuple(files)
     run = load(run_dir)
-    shown = view(run, (*sections, *sensitivity(run.info)), files)
-    page, text = html.render(shown), markdown.render(shown)
-    output.write_report(run, out_dir, page, text, files)
+    shown = view(run, sections, files)
+    pages, text = html.render(shown), markdown.render(shown)
+    output.write_report(run, out_dir, pages, text, files)
     return list(shown.layers)

@@ -14,39 +14,31 @@ Values: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 # Bins of |manual − reference| / bound: none at all, then half decades up to the bound, then over.
 EDGES = (0.0, *(10.0 ** (k / 2) for k in range(-8, 1)), 10.0, math.inf)
-LABELS = (
-    *("equal", "below 1e-4", "from 1e-4", "from 3e-4", "from 1e-3", "from 3e-3", "from 0.01"),
-    *("from 0.03", "from 0.1", "from 0.3", "over 1", "over 10"),
-)
 TICKS = ("", "1e-4", "3e-4", "1e-3", "3e-3", "0.01", "0.03", "0.1", "0.3", "1", "10")
 OVER = 10  # the first bin that lies over the bound
 BLOCKS = "▁▂▃▄▅▆▇█"
+BAR, TALL = 8, 18  # the style sheet has the same sizes
 
 
 def binned(ratios: Values) -> Values:
     """How many ratios fall into each bin; a bin includes its upper edge, NaN is over."""
     filled = np.where(np.isnan(ratios), np.inf, ratios)
     place = np.searchsorted(np.asarray(EDGES), filled, side="left")
-    return np.bincount(np.minimum(place, len(LABELS) - 1), minlength=len(LABELS))
+    return np.bincount(np.minimum(place, len(EDGES) - 1), minlength=len(EDGES))
 
 
 @dataclass(frozen=True)
 class Histogram:
     """A small histogram of ratios, counts on a log scale so that one outlier is seen."""
 
-    width: int
-    height: int
-    inside: str  # path of the bars up to the bound
+    inside: str  # path of the bars up to the bound: strokes from the base line up
     over: str  # path of the bars beyond it
-    bound: float  # x of the bound
-    summary: str
     blocks: str  # the same in block characters, for Markdown
 
 
-def histogram(ratios: Values, width: int, height: int) -> Histogram:
-    """The ratios of one layer, `width` by `height` pixels."""
+def histogram(ratios: Values) -> Histogram:
+    """The ratios of one layer, BAR pixels a bin and TALL pixels high."""
     counts = binned(ratios)
-    step = width / len(counts)
     top = math.log1p(counts.max(initial=1))
     paths = {False: "", True: ""}
     blocks = ""
@@ -54,12 +46,8 @@ def histogram(ratios: Values, width: int, height: int) -> Histogram:
         tall = math.log1p(n) / top
         blocks += BLOCKS[round(tall * (len(BLOCKS) - 1))] if n else "·"
         if n:
-            high = max(2.0, tall * height)
-            paths[i >= OVER] += f"M{i * step:.4g} {height}v{-high:.3g}h{step - 1:.4g}v{high:.3g}z"
-    filled = [f"{label}: {n:,}" for label, n in zip(LABELS, counts, strict=True) if n]
-    summary = f"Arrays by error in units of the bound. {'; '.join(filled) or 'None judged'}"
-    bound = OVER * step - 0.5
-    return Histogram(width, height, paths[False], paths[True], bound, summary, blocks)
+            paths[i >= OVER] += f"M{BAR * i + BAR // 2} {TALL}v-{max(2, round(tall * TALL))}"
+    return Histogram(paths[False], paths[True], blocks)
 
 
 @dataclass(frozen=True)
@@ -73,7 +61,6 @@ class Bar:
     series: int
     over: bool
     count: int
-    label: str
 
 
 @dataclass(frozen=True)
@@ -92,7 +79,7 @@ class Bars:
 def errors(rows: pd.DataFrame, dtypes: Sequence[str]) -> Bars:
     """All judged arrays by error in units of the bound, counts on a log scale."""
     width, height, base = 900, 230, 200.0
-    step = width / len(LABELS)
+    step = width / len(EDGES)
     each = (step - 14) / max(1, len(dtypes))
     table = [binned(rows.loc[rows["dtype"] == d, "worst_ratio"].to_numpy()) for d in dtypes]
     top = math.log1p(max((int(c.max()) for c in table), default=1) or 1)
@@ -103,7 +90,7 @@ def errors(rows: pd.DataFrame, dtypes: Sequence[str]) -> Bars:
                 high = max(2.0, math.log1p(n) / top * (base - 24))
                 x = round(i * step + 7 + series * each, 1)
                 y, w, h = round(base - high, 1), round(each - 2, 1), round(high, 1)
-                bars.append(Bar(x, y, w, h, series, i >= OVER, int(n), LABELS[i]))
+                bars.append(Bar(x, y, w, h, series, i >= OVER, int(n)))
     ticks = [(round(step / 2, 1), "equal")]
     ticks += [(round((i + 1) * step, 1), TICKS[i]) for i in range(1, len(TICKS))]
     return Bars(width, height, base, bars, ticks, list(dtypes), round(OVER * step, 1))
@@ -112,9 +99,9 @@ def errors(rows: pd.DataFrame, dtypes: Sequence[str]) -> Bars:
 # Cells of the heat map: up to and including each of these, then over the bound.
 LEVELS = (0.01, 0.03, 0.1, 0.3, 1.0)
 LEVEL_NAMES = ("≤ 0.01", "≤ 0.03", "≤ 0.1", "≤ 0.3", "≤ 1", "> 1 disagrees")
-SIDES = (4, 6, 8, 10, 12)  # a larger square for a larger error, beside the colour
+SIDES = (4, 6, 8, 10, 12)  # a larger square for a larger error; the style sheet has them too
 CELL = 14
-COLUMNS = 48
+COLUMNS = 24
 
 
 @dataclass(frozen=True)
@@ -170,9 +157,8 @@ def heat_map(judged: pd.DataFrame, networks: pd.Series[str]) -> HeatMap | None:
 
 
 def _cell(x: float, y: float, level: int) -> str:
-    """A square whose side grows with the level; a cross beyond the bound."""
+    """A square, drawn as a stroke as wide as it is long; a cross beyond the bound."""
     if level < len(SIDES):
         side = SIDES[level]
-        gap = (CELL - side) // 2
-        return f"M{x + gap:g} {y + gap:g}h{side}v{side}h-{side}z"
+        return f"M{x + (CELL - side) // 2:g} {y + CELL // 2:g}h{side}"
     return f"M{x + 2:g} {y + 2:g}l10 10m0-10l-10 10"

@@ -9,7 +9,6 @@ import pandas as pd
 from gradproof.report.load import Run
 
 WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256)
-LONG = 16  # a chart with more bars than this is set in columns
 
 
 @dataclass(frozen=True)
@@ -20,11 +19,10 @@ class Chart:
     note: str
     bars: list[tuple[str, int, float]]
     total: int
-    long: bool
 
 
 def charts(run: Run) -> list[Chart]:
-    """Depth, width, features, hazards, dtypes and layer kinds of the drawn examples."""
+    """Depth, width, features, hazards and dtypes of the drawn examples."""
     every = run.examples
     networks = every[every["source"] == "network"]
     sizes = pd.cut(networks["parameters"], [-1, 0, 10, 100, 1000, 10_000, float("inf")])
@@ -37,7 +35,6 @@ def charts(run: Run) -> list[Chart]:
         _chart("Features of networks", "a network can have several", _words(networks["features"])),
         _chart("Hazards", "in all cases; a case can have several", _words(every["hazards"])),
         _chart("Dtypes", "of all cases", every["dtype"].value_counts()),
-        _chart("Layer kinds in networks", "networks that contain it", _words(networks["layers"])),
     ]
     return [c for c in found if c.bars]
 
@@ -46,7 +43,7 @@ def _chart(title: str, note: str, counts: pd.Series[int]) -> Chart:
     pairs = [(str(k), int(v)) for k, v in counts.items()]
     longest = max((v for _, v in pairs), default=0) or 1
     bars = [(label, n, n / longest) for label, n in pairs]
-    return Chart(title, note, bars, sum(n for _, n in pairs), len(bars) > LONG)
+    return Chart(title, note, bars, sum(n for _, n in pairs))
 
 
 def _ordered(values: pd.Series[int]) -> pd.Series[int]:

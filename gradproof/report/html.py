@@ -1,8 +1,9 @@
-"""The page: one self-contained file."""
+"""The pages: each one self-contained file."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -18,10 +19,25 @@ from gradproof.report.findings import Counterexample
 MESSAGE = 6_000
 ALL_MESSAGES = 200_000
 
+# End tags, spaces and comments that a browser does not need: a page is a quarter smaller.
+STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
+SCRIPT = re.compile(r"<script>.*?</script>", re.DOTALL)
+INDENT = re.compile(r"^\s+(?://.*\n)?", re.MULTILINE)
+SPACES = re.compile(r"\s*([{};,])\s*")
+OPTIONAL = re.compile(r"</(?:td|th|tr|thead|tbody|li|dt|dd|option)>")
 
-def render(view: views.View) -> str:
-    """The whole page, with its style and script."""
-    return _environment().get_template("page.html.j2").render(view=view, shorten=_shortener())
+
+def render(view: views.View) -> dict[str, str]:
+    """Every page by its name: one for each section, and index.html."""
+    pages = {f"{s.anchor}.html": _page("section", view=view, section=s) for s in view.sections}
+    return pages | {"index.html": _page("index", view=view, shorten=_shortener())}
+
+
+def _page(template: str, **values: Any) -> str:
+    text = _environment().get_template(f"{template}.html.j2").render(values)
+    text = STYLE.sub(lambda style: SPACES.sub(r"\1", style[0]), text)
+    text = SCRIPT.sub(lambda script: INDENT.sub("", script[0]), text)
+    return OPTIONAL.sub("", text)
 
 
 @cache
@@ -40,7 +56,6 @@ def _environment() -> Environment:
         seconds=written.seconds,
         exact=written.exact,
         anchor=written.anchor,
-        order=_order,
     )
     environment.globals.update(
         share=written.share,
@@ -50,13 +65,6 @@ def _environment() -> Environment:
         nan=math.nan,
     )
     return environment
-
-
-def _order(number: float) -> str:
-    """A number for the sorting script; without one, below all others."""
-    if math.isnan(number):
-        return "-1"
-    return "1e999" if math.isinf(number) else f"{number:.6g}"
 
 
 def _shortener() -> Callable[[Counterexample], Any]:

@@ -24,16 +24,16 @@ def render(view: View) -> str:
         *(f"> {warning}" for warning in view.warnings),
         view.lead,
         _table(["", ""], ([what, f"{n} ({remark})"] for n, what, remark in view.tiles), "lr"),
-        "## Environment",
-        _table(["", ""], view.settings + view.environment, "ll"),
-        *(f"## {s.title}\n\n{s.markdown.strip()}" for s in view.sections),
+        *_findings(view),
+        *_vacuous(view),
         *_layers(view),
         *_training(view),
-        *_findings(view),
         *_drawn(view),
-        *_vacuous(view),
         *_time(view),
+        "## Environment",
+        _table(["", ""], view.settings + view.environment, "ll"),
         *_reading(),
+        *(f"## {s.title}\n\n{s.markdown.strip()}" for s in view.sections),
     ]
     return _cut("\n\n".join(part for part in parts if part) + "\n")
 
@@ -47,22 +47,25 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]], align: str) ->
 
 
 def _layers(view: View) -> list[str]:
-    head = ["Layer", "Verdict", "Cases", "Arrays", "Entries"]
+    head = ["Layer", "Verdict", "Cases", "Arrays"]
     head += [f"Worst {name}" for name in view.dtypes]
-    head += [f"≤ {tables.FEW_ULP} ulp", "Vacuous", "Convention", "Kinks drawn"]
+    head += [f"Caught {name}" for name in view.caught]
+    head += [f"≤ {tables.FEW_ULP} ulp", "Vacuous", "Convention"]
     head += ["Disagree", "Errors"]
     rows = []
     for row in view.layers:
         worst = [ratio(row.worst.get(name, float("nan"))) for name in view.dtypes]
+        caught = [f"{row.caught[d]:.0e}" if d in row.caught else "–" for d in view.caught]
         linked = f"[{row.disagreements}](#{row.kind.lower()})" if row.disagreements else "0"
         rows.append(
             [
                 row.kind,
                 f"{GLYPHS.get(row.verdict, '')} {row.verdict}",
-                *map(count, (row.cases, row.arrays, row.entries)),
+                *map(count, (row.cases, row.arrays)),
                 *worst,
+                *caught,
                 share(row.few_ulp, row.arrays),
-                *map(count, (row.vacuous, row.convention, row.kinks)),
+                *map(count, (row.vacuous, row.convention)),
                 linked,
                 f"`{row.histogram.blocks}`",
             ]
@@ -74,12 +77,13 @@ def _layers(view: View) -> list[str]:
     return [
         "## Agreement by layer",
         (
-            "*Worst* is the greatest |manual − reference| in units of the entry's rounding bound: "
-            "at most 1 is rounding. *Errors* is a histogram of it, counts on a log scale: the "
-            "first block is bit for bit equal, the last two are beyond the bound."
+            "*Worst* is the greatest error in units of its rounding bound; up to 1 is rounding, "
+            "more is a disagreement. *Caught* is the smallest error, planted on purpose, that is "
+            "still found. *Errors* is a histogram, counts on a log scale: in the first block both "
+            "sides are equal to the last bit, the last two blocks are beyond the bound."
         ),
-        _table(["Depth", "Arrays", "Worst", "Convention", "Vacuous", "Disagree"], depths, "lrrrrr"),
         _table(head, rows, "ll" + "r" * (len(head) - 3) + "l"),
+        _table(["Depth", "Arrays", "Worst", "Convention", "Vacuous", "Disagree"], depths, "lrrrrr"),
     ]
 
 
@@ -100,9 +104,9 @@ def _training(view: View) -> list[str]:
     return [
         "## Training, side by side",
         (
-            "*Locked*: before every step manual takes the reference's parameters and optimizer "
-            "state. *Free*: the two run apart; *null* is how far the reference drifts from itself "
-            "when its start is disturbed by one unit in the last place."
+            "*Locked*: before each step, manual takes the reference's parameters and optimizer "
+            "state. *Free*: the two run apart. *Null* is how far the reference moves away from "
+            "itself when its start is changed by one ulp."
         ),
         _table(head, rows, "llllrrrrrlrrr"),
     ]
@@ -111,7 +115,7 @@ def _training(view: View) -> list[str]:
 def _findings(view: View) -> list[str]:
     parts = ["## Disagreements"]
     if not view.findings:
-        parts.append("None: no compared array has an entry beyond its bound.")
+        parts.append("None: every entry of every array is within its bound.")
     left = MESSAGES
     for finding in view.findings:
         parts += _finding(finding, left)
@@ -146,10 +150,7 @@ def _drawn(view: View) -> list[str]:
             [label, count(n), f"`{'█' * max(1, round(BARS * part)) if n else '·'}`"]
             for label, n, part in chart.bars
         ]
-        table = _table([chart.title, "Cases", ""], rows, "lrl")
-        if chart.long:
-            table = f"<details><summary>{chart.title}</summary>\n\n{table}\n\n</details>"
-        parts.append(table)
+        parts.append(_table([chart.title, "Cases", ""], rows, "lrl"))
     return parts
 
 
@@ -160,15 +161,15 @@ def _vacuous(view: View) -> list[str]:
         where = ", ".join(f"{kind} {count(n)}" for kind, n in r.kinds)
         where += f" and {plural(r.more, 'other layer')}" if r.more else ""
         rows.append([r.cause, r.verdict, count(r.arrays), share(r.arrays, t.arrays), where])
-    head = ["Why", "Verdict", "Arrays", "Share of all", "Where, most first"]
+    head = ["Why", "Verdict", "Arrays", "Share of all", "Layers, most frequent first"]
     return [
-        "## What could not be judged, and kinks",
+        "## What could not be judged",
         (
             f"{plural(t.vacuous_arrays, 'array')} ({share(t.vacuous_arrays, t.arrays)}) and "
             f"{plural(t.vacuous_networks, 'network')} ({share(t.vacuous_networks, t.networks)}) "
-            "were *vacuous*: a check that could not have failed is no evidence. "
-            f"{plural(view.kinks, 'case')} had an input at a kink or tie; "
-            f"{plural(t.convention, 'array')} came out as *convention*."
+            "are *vacuous*: the check could not fail, for example because the gradient is zero "
+            f"everywhere. Cases at a kink or tie: {count(view.kinks)}; arrays there with another "
+            f"one-sided derivative (*convention*): {count(t.convention)}."
         ),
         _table(head, rows, "llrrl") if rows else "",
         "\n".join(f"- {row.warning}." for row in view.layers if row.warning),
@@ -179,19 +180,19 @@ def _time(view: View) -> list[str]:
     time = view.timing
     parts = ["## Where the time went"]
     if time.total:
-        said = f"The judge's own work took **{share(time.judge, time.total)}** of the time spent "
-        said += f"on the cases ({', '.join(f'{name} {seconds(s)}' for name, s in time.parts)})."
+        said = f"The cases took {seconds(time.total)}; judging was "
+        said += f"**{share(time.judge, time.total)}** of it "
+        said += f"({', '.join(f'{name} {seconds(s)}' for name, s in time.parts)})."
         if view.totals.networks:
-            said += " In the time spent on networks, a worker judged "
-            said += f"{count(time.networks_per_minute)} of them a minute."
+            said += f" One worker judges {count(time.networks_per_minute)} networks a minute."
         parts.append(said)
     if time.pace:
         pace = time.pace
         parts.append(
             f"By the clock, {plural(pace.processes, 'process')} judged "
             f"**{count(pace.networks_per_minute)} networks a minute**: "
-            f"{plural(pace.networks, 'network')} in {seconds(pace.seconds)}, from the beginning of "
-            "the first to the end of the last, whatever else the processes did meanwhile."
+            f"{plural(pace.networks, 'network')} in {seconds(pace.seconds)}, from the start of "
+            "the first to the end of the last."
         )
     if time.phases:
         parts.append(_table(["Over the run", ""], [[n, seconds(s)] for n, s in time.phases], "lr"))
@@ -202,17 +203,18 @@ def _reading() -> list[str]:
     return [
         "## How to read this",
         (
-            "Every output and gradient of hand-written code (*manual*) is compared, entry by "
+            "Every output and every gradient of hand-written code (*manual*) is compared, entry by "
             "entry, with an independent implementation (the *reference*). The bound of an entry is "
-            "a fixed multiple of the measured rounding noise of the reference; a ratio up to 1 is "
-            "rounding."
+            "a fixed multiple of the reference's rounding noise, which is measured. The *ratio* is "
+            "|manual − reference| / bound."
         ),
         (
-            "- **isolated**: each layer alone, fed the reference's own values; **chained**: "
-            "backward through a whole network over the reference's state; **free**: end to end.\n"
-            "- ✓ **agree**: within the bound in every entry. ✗ **disagree**: beyond it. ≈ "
-            "**convention**: at a kink, inside the interval of one-sided derivatives, but not the "
-            "reference's choice. ○ **vacuous**: could not have failed.\n"
+            "- **isolated**: each layer alone, with the reference's own inputs; **chained**: "
+            "backward through a whole network, over the reference's forward pass; **free**: manual "
+            "from end to end.\n"
+            "- ✓ **agree**: every entry is within its bound. ✗ **disagree**: an entry is beyond "
+            "it. ≈ **convention**: at a kink, a valid one-sided derivative, but not the one that "
+            "the reference takes. ○ **vacuous**: the check could not fail.\n"
             "- `index.html` beside this file has the pictures."
         ),
     ]

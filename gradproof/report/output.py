@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,7 +26,9 @@ def data_files() -> tuple[str, ...]:
     return csv + (("agreement.parquet", "trajectories.parquet") if has_pyarrow() else ())
 
 
-def write_report(run: Run, folder: Path, page: str, markdown: str, files: tuple[str, ...]) -> None:
+def write_report(
+    run: Run, folder: Path, pages: Mapping[str, str], markdown: str, files: tuple[str, ...]
+) -> None:
     """Write everything into `folder`, replacing an older report there.
 
     Raises    InputError when the folder cannot be written
@@ -42,13 +45,23 @@ def write_report(run: Run, folder: Path, page: str, markdown: str, files: tuple[
                 shutil.copyfile(run.folder / "run.json", file)
             _whole_folder(run.folder / "witnesses", folder / "witnesses")
         write_text(folder / "REPORT.md", markdown)
-        write_text(folder / "index.html", page)
+        for name, page in pages.items():
+            write_text(folder / name, page)
+        for path in folder.glob("*.html"):
+            if path.name not in pages and _is_ours(path):  # of a section that is no more
+                path.unlink()
     except OSError as error:
         reason = error.strerror or error
         raise InputError(
             f"the report cannot be written into {folder} ({reason}): make it a folder that can be "
             "written to, or choose another"
         ) from error
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a report wrote this page; somebody's own may lie in the same folder."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return '<meta name="generator" content="gradproof">' in file.read(1000)
 
 
 def _table(frame: pd.DataFrame, path: Path) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Section:
-    """Content put before the generic parts, in the order given.
+    """A page of its own beside index.html, and the last part of REPORT.md.
 
-    title     plain text; becomes the heading and an entry in the contents
-    anchor    the fragment that links to it, unique in the page: letters, digits and hyphens
+    title     plain text: the heading, and the link on index.html
+    anchor    the page's name without .html, unique in the report: letters, digits and hyphens
     html      trusted markup for the page, headings from <h3> down, no script and no outside file
     markdown  the same for REPORT.md, headings from ### down
     """

@@ -16,12 +16,12 @@ from gradproof.report.load import Run
 
 BAD = ("disagree", "error")
 FEW_ULP = 4
-MOST = 10  # layers named beside a cause
+MOST = 10  # layers named beside a cause, quantities shown of a layer
 ENOUGH = 20  # arrays of which one at least should not be vacuous
 DEPTHS = {
-    "isolated": "fed the reference's own inputs and incoming gradient",
-    "chained": "backward through the whole network over the reference's forward state",
-    "free": "entirely on its own, end to end",
+    "isolated": "each layer alone, with the reference's own inputs and incoming gradient",
+    "chained": "backward through a whole network, over the reference's forward pass",
+    "free": "on its own from end to end",
 }
 PARTS = {
     "seconds_draw": "drawing",
@@ -128,9 +128,19 @@ def _optimizer_kinds(run: Run) -> set[str]:
 
 
 @dataclass(frozen=True)
+class QuantityRow:
+    """An output or a gradient of one layer kind: by depth, its arrays and their worst ratio."""
+
+    quantity: str
+    depths: Mapping[str, tuple[int, float]]
+
+
+@dataclass(frozen=True)
 class LayerRow:
     """One layer kind; `worst` by dtype leaves out what has no meaningful ratio.
 
+    caught      by dtype the smallest relative error, planted in one entry of a gradient, that at
+                least half of the cases still catch; empty where none was planted
     unjudged    outputs and gradients that were vacuous in all of their arrays, of which there were
                 at least `ENOUGH`
     """
@@ -140,6 +150,7 @@ class LayerRow:
     arrays: int
     entries: int
     worst: Mapping[str, float]
+    caught: Mapping[str, float]
     few_ulp: int
     vacuous: int
     convention: int
@@ -148,6 +159,14 @@ class LayerRow:
     verdict: str
     unjudged: tuple[str, ...]
     histogram: charts.Histogram
+    quantities: list[QuantityRow]  # the first MOST, or the worst where there are more
+    more_quantities: int
+
+    @property
+    def depths(self) -> list[str]:
+        """Those at which this layer was judged, by itself before in a network."""
+        own = {depth for row in self.quantities for depth in row.depths}
+        return sorted(own, key=_by_depth)
 
     @property
     def warning(self) -> str:
@@ -177,6 +196,7 @@ def layers(run: Run) -> list[LayerRow]:
     quantities = [run.agreement["kind"], run.agreement["quantity"]]
     vacuous = (run.agreement["verdict"] == "vacuous").groupby(quantities).agg(["all", "size"])
     never = vacuous.index[vacuous["all"] & (vacuous["size"] >= ENOUGH)]
+    caught, details = run.info.get("sensitivity") or {}, _quantities(run.agreement, rows)
     table = []
     for kind, own in kinds["verdict"]:
         verdicts = own.value_counts()
@@ -188,6 +208,7 @@ def layers(run: Run) -> list[LayerRow]:
                 arrays=len(own),
                 entries=int(entries[kind]),
                 worst=by_dtype[kind].to_dict() if kind in by_kind else {},
+                caught=dict(caught.get(kind) or {}),
                 few_ulp=int(few_ulp[kind]),
                 vacuous=int(verdicts.get("vacuous", 0)),
                 convention=int(verdicts.get("convention", 0)),
@@ -195,10 +216,30 @@ def layers(run: Run) -> list[LayerRow]:
                 disagreements=bad,
                 verdict=_kind_verdict(bad, verdicts, len(own)),
                 unjudged=tuple(str(q) for of, q in never if of == kind),
-                histogram=charts.histogram(by_kind.get(kind, np.empty(0)), 96, 26),
+                histogram=charts.histogram(by_kind.get(kind, np.empty(0))),
+                quantities=details[kind][:MOST],
+                more_quantities=max(0, len(details[kind]) - MOST),
             )
         )
     return sorted(table, key=lambda row: row.kind.lower())
+
+
+def _quantities(every: pd.DataFrame, judged: pd.DataFrame) -> dict[object, list[QuantityRow]]:
+    keys = ["kind", "quantity", "depth"]
+    ratios = judged["worst_ratio"].fillna(math.inf).groupby([judged[k] for k in keys]).max()
+    most = ratios.to_dict()
+    found: dict[object, dict[str, dict[str, tuple[int, float]]]] = {}
+    for key, own in every.groupby(keys, sort=False):
+        kind, quantity, depth = key
+        by_depth = found.setdefault(kind, {}).setdefault(str(quantity), {})
+        by_depth[str(depth)] = len(own), float(most.get(key, math.nan))
+    rows = {kind: [QuantityRow(*q) for q in own.items()] for kind, own in found.items()}
+    return {kind: own if len(own) <= MOST else sorted(own, key=_far) for kind, own in rows.items()}
+
+
+def _far(row: QuantityRow) -> float:
+    """A sort key that puts the worst first and what has no ratio last."""
+    return -max((0.0 if math.isnan(worst) else worst for _, worst in row.depths.values()))
 
 
 def judged(run: Run) -> pd.DataFrame:
@@ -221,9 +262,9 @@ def worst(ratios: pd.Series[float]) -> float:
     return float(ratios.fillna(math.inf).max()) if len(ratios) else math.nan
 
 
-def dtypes(table: list[LayerRow]) -> list[str]:
-    """The dtypes that were judged, float64 and float32 first."""
-    found = {name for row in table for name in row.worst}
+def dtypes(table: list[LayerRow], what: str = "worst") -> list[str]:
+    """The dtypes that were judged (or those of "caught"), float64 and float32 first."""
+    found = {name for row in table for name in getattr(row, what)}
     first = [name for name in ("float64", "float32") if name in found]
     return first + sorted(found - set(first))
 
@@ -261,8 +302,12 @@ def depths(run: Run) -> list[DepthRow]:
                 bad=sum(int(verdicts.get(v, 0)) for v in BAD),
             )
         )
+    return sorted(table, key=lambda r: _by_depth(r.depth))
+
+
+def _by_depth(depth: str) -> int:
     order = list(DEPTHS)
-    return sorted(table, key=lambda r: order.index(r.depth) if r.depth in order else len(order))
+    return order.index(depth) if depth in order else len(order)
 
 
 @dataclass(frozen=True)

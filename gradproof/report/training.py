@@ -220,12 +220,14 @@ def _path(
     low, high = (float(scale(v)) for v in limits)
     px = np.rint(LEFT + x / last * (RIGHT - LEFT)).astype(int)
     py = np.rint(band[1] - (scale(y) - low) / (high - low) * (band[1] - band[0]))
-    known = np.isfinite(py)
-    path, pen_down = "", False
-    for i in range(len(px)):
-        if known[i]:
-            path += f"{'L' if pen_down else 'M'}{px[i]} {int(py[i])}"
-        pen_down = bool(known[i])
+    path, before = "", None
+    for x_, y_ in zip(px.tolist(), py.tolist(), strict=True):
+        if not math.isfinite(y_):
+            before = None
+            continue
+        here = (x_, int(y_))
+        path += f"l{x_ - before[0]} {here[1] - before[1]}" if before else f"M{x_} {here[1]}"
+        before = here
     return path
 
 

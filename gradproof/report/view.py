@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ class View:
     totals: tables.Totals
     layers: list[tables.LayerRow]
     dtypes: list[str]
+    caught: list[str]  # dtypes in which errors were planted
     depths: list[tables.DepthRow]
     errors: charts.Bars
     heat: charts.HeatMap | None
@@ -60,7 +61,7 @@ def view(run: Run, sections: tuple[Section, ...], files: tuple[str, ...]) -> Vie
         verdict=verdict,
         headline=_headline(verdict, totals, run.complete),
         lead=_lead(totals),
-        warnings=_warnings(run, totals, verdict),
+        warnings=_warnings(run, totals, verdict, files),
         tiles=_tiles(totals),
         environment=_pairs(run.info.get("environment")),
         settings=_settings(run),
@@ -68,6 +69,7 @@ def view(run: Run, sections: tuple[Section, ...], files: tuple[str, ...]) -> Vie
         totals=totals,
         layers=layers,
         dtypes=dtypes,
+        caught=tables.dtypes(layers, "caught"),
         depths=tables.depths(run),
         errors=charts.errors(tables.judged(run), dtypes),
         heat=charts.heat_map(tables.judged(run), networks),
@@ -104,30 +106,30 @@ def _lead(totals: tables.Totals) -> str:
     if totals.optimizer_cases:
         drawn.append(plural(totals.optimizer_cases, "optimizer case"))
     return (
-        f"{', '.join(drawn[:-1])} and {drawn[-1]} were differentiated on both sides: "
-        f"{plural(totals.arrays, 'array')} with {plural(totals.entries, 'entry')} were compared, "
-        "each entry with its own measured rounding bound."
+        f"{plural(totals.arrays, 'array')} ({plural(totals.entries, 'entry')}) of "
+        f"{', '.join(drawn[:-1])} and {drawn[-1]} were compared. "
+        "Each entry has its own rounding bound, which was measured."
     )
 
 
-def _warnings(run: Run, totals: tables.Totals, verdict: str) -> list[str]:
+def _warnings(run: Run, totals: tables.Totals, verdict: str, files: Sequence[str]) -> list[str]:
     found = []
     if not run.complete:
         found.append(
-            "This run is incomplete: it was stopped before its end. What follows was finished "
-            "until then; no verdict can be given on the rest."
+            "This run is incomplete: it was stopped before its end. This page shows what was "
+            "finished; there is no verdict on the rest."
         )
     if run.truncated:
         rows = plural(run.truncated, "row")
         were = "was" if run.truncated == 1 else "were"
-        found.append(f"{rows} {were} cut short when the run was stopped and left out.")
+        found.append(f"{rows} {were} cut short when the run was stopped, and left out.")
     if verdict == "disagree" and not totals.bad:
         found.append(
-            "Nothing disagrees, yet the run did not pass, for example because too many networks "
+            "Nothing disagrees, but the run did not pass, for example because too many networks "
             "were vacuous: see what could not be judged."
         )
-    if not output.has_pyarrow():
-        found.append("The rows are here as CSV only: install pyarrow to have them as Parquet too.")
+    if files and not output.has_pyarrow():
+        found.append("The rows are saved as CSV only: install pyarrow to have Parquet too.")
     return found
 
 
@@ -138,14 +140,11 @@ def _tiles(t: tables.Totals) -> list[tuple[str, str, str]]:
         beside.append(plural(t.cases_disagreeing, "whole case"))
     return [
         (count(t.layers), "layers", kinds),
-        (count(t.layer_cases), "layer cases", "drawn one at a time"),
         (count(t.networks), "networks", f"{count(t.distinct)} of them distinct"),
         (count(t.arrays), "arrays compared", "outputs and gradients"),
-        (count(t.entries), "entries", "each with its bound"),
         (count(t.disagreements), "disagreements", f"and {', '.join(beside)}"),
-        (count(t.convention), "convention", "at a kink, another choice"),
-        (share(t.vacuous_networks, t.networks), "networks vacuous", "could not have failed"),
-        (count(t.truncated), "rows truncated", "cut short by a stop"),
+        (count(t.convention), "conventions", "another choice at a kink"),
+        (share(t.vacuous_networks, t.networks), "vacuous networks", "could not fail"),
     ]
 
 

@@ -12,16 +12,17 @@ import pytest
 from gradproof import pytest_plugin
 from gradproof.arrays import largest
 from gradproof.campaign import processes
-from gradproof.campaign.example_row import About
+from gradproof.campaign.example_row import example_row
 from gradproof.campaign.example_row import features as features_of
 from gradproof.campaign.worker import run_task
-from gradproof.cases.case import Case, arguments
+from gradproof.cases.case import Case
 from gradproof.cases.draw import make_case
 from gradproof.cases.values import HAZARDS, LAYOUTS, draw_dy, fill, lay_out
 from gradproof.errors import InputError
 from gradproof.judge.clock import Clock
 from gradproof.judge.verdict import Judgement
 from gradproof.subject.entries import Entry, choice, index, positive, real, spec, uniform
+from gradproof.subject.layer import named_arguments
 from manual.layers.activation_sigmoid import Tanh
 from manual.layers.arithmetic import Add
 from manual.layers.linear import Linear
@@ -95,18 +96,19 @@ def test_a_domain_is_kept_whatever_the_hazard(hazard: str) -> None:
 
 def test_a_cotangent_for_each_floating_output() -> None:
     outputs = [np.zeros(SIZE), np.zeros(4, "float32"), np.zeros(2, int), np.zeros(())]
+    able = [True] * len(outputs)
     for hazard in ("normal", "broadcast", "mixed-scales", "sparse", "tiny", "huge"):
-        dy = draw_dy(outputs, hazard, 5)
+        dy = draw_dy(outputs, able, hazard, 5)
         for y, d in zip(outputs, dy, strict=True):
             assert (d is None) == (y.dtype == int)
             if d is not None:
                 assert (d.shape, d.dtype) == (y.shape, y.dtype) and not d.flags.writeable
-        first, again = dy[0], draw_dy(outputs, hazard, 5)[0]
+        first, again = dy[0], draw_dy(outputs, able, hazard, 5)[0]
         assert first is not None and np.array_equal(first, again)
         assert first.min() < 0 < first.max(), "of both signs"
-        one, other = draw_dy([np.zeros(4), np.zeros(4)], hazard, 5)
+        one, other = draw_dy([np.zeros(4), np.zeros(4)], [True, True], hazard, 5)
         assert not np.array_equal(one, other), "each output has its own"
-        assert not np.array_equal(first, draw_dy(outputs, hazard, 6)[0])
+        assert not np.array_equal(first, draw_dy(outputs, able, hazard, 6)[0])
         assert (first == 0).mean() == (0.5 if hazard == "sparse" else 0)
 
 
@@ -128,9 +130,9 @@ def test_an_unknown_domain_is_refused() -> None:
 
 
 def test_a_cotangent_that_repeats_a_row_does_not_copy_it() -> None:
-    dy = draw_dy([np.zeros((5, 3))], "broadcast", 1)[0]
+    dy = draw_dy([np.zeros((5, 3))], [True], "broadcast", 1)[0]
     assert dy is not None and dy.strides[0] == 0
-    one = draw_dy([np.zeros(1)], "sparse", 1)[0]
+    one = draw_dy([np.zeros(1)], [True], "sparse", 1)[0]
     assert one is not None and one.all(), "a lone entry is not set to zero"
 
 
@@ -153,10 +155,10 @@ def test_the_largest_magnitude_is_at_least_one() -> None:
 
 
 def test_arguments_are_named_up_to_the_last_that_is_given() -> None:
-    assert list(arguments(Linear(), ["x", "weight"])) == ["x", "weight"]
-    assert list(arguments(Linear(), ["x", "bias"])) == ["x", "weight", "bias"]
+    assert list(named_arguments(Linear(), ["x", "weight"])) == ["x", "weight"]
+    assert list(named_arguments(Linear(), ["x", "bias"])) == ["x", "weight", "bias"]
     with pytest.raises(ValueError, match=r"Linear\.forward does not take x, sideways"):
-        arguments(Linear(), ["x", "sideways"])
+        named_arguments(Linear(), ["x", "sideways"])
 
 
 CHAIN = (Step("a", Tanh(), ("x",)), Step("b", Tanh(), ("a",)))
@@ -186,7 +188,7 @@ NETWORKS: dict[str, tuple[Net, list[str]]] = {
 
 @pytest.mark.parametrize(("network", "features"), NETWORKS.values(), ids=NETWORKS)
 def test_what_makes_a_network_more_than_a_chain(network: Net, features: list[str]) -> None:
-    assert list(features_of(network)) == features
+    assert list(features_of(network, network.kinds)) == features
 
 
 def test_the_row_of_an_example() -> None:
@@ -194,7 +196,7 @@ def test_the_row_of_an_example() -> None:
     clock = Clock()
     clock.seconds = {"draw": 1.0, "manual": 2.0, "reference": 3.0, "judge": 4.0}
     judgement = Judgement(case, floors=6, kink=True)
-    row = About(clock, "vacuous").example("run", "network-3", "network", judgement)
+    row = example_row("run", "network-3", "network", judgement, clock)
     assert (row.run, row.example, row.source) == ("run", "network-3", "network")
     assert (row.depth, row.width_min, row.width_max, row.parameters) == (2, 2, 5, 25)
     assert (row.layers, row.features) == ("Linear Linear", "tied")
@@ -202,7 +204,7 @@ def test_the_row_of_an_example() -> None:
     assert (row.kink, row.verdict, row.floors) == (True, "vacuous", 6)
     seconds = (row.seconds_draw, row.seconds_manual, row.seconds_reference, row.seconds_judge)
     assert seconds == (1, 2, 3, 4)
-    alone = About(clock, "agree").example("", "", "layer", Judgement(case_of(Tanh(), x=normal())))
+    alone = example_row("", "", "layer", Judgement(case_of(Tanh(), x=normal())), clock)
     assert (alone.layers, alone.depth, alone.features) == ("Tanh", 1, "")
     assert (alone.width_min, alone.width_max, alone.parameters) == (1, 1, 0)
 
@@ -250,9 +252,9 @@ def test_an_argument_is_not_named_as_outputs_are(name: str, taken: bool) -> None
 
     if taken:
         with pytest.raises(InputError, match=f"^Named.forward has an argument named '{name}', as "):
-            arguments(Named(), [name])
+            named_arguments(Named(), [name])
     else:
-        assert arguments(Named(), [name]) == {name: "real"}
+        assert named_arguments(Named(), [name]) == {name: "real"}
 
 
 @pytest.fixture

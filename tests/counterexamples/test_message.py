@@ -11,7 +11,6 @@ import pytest
 from gradproof.cases.case import Case
 from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.counterexamples.message import WIDTH, explain, explain_culprit
-from gradproof.judge.clock import Clock
 from gradproof.judge.dispatch import judge
 from gradproof.judge.verdict import settled
 from gradproof.judge.vote import Votes, votes
@@ -110,7 +109,7 @@ def test_an_optimiser(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(SGD, "step", step)
     case = OptimizerCase(SGD(lr=0.5), ((2, 3), (4,)), (1.0, 1.0), False, "float64", 0)
-    text = explain_culprit(SUBJECT, judge(SUBJECT, case, Clock()), "")
+    text = explain_culprit(SUBJECT, judge(SUBJECT, case), "")
     unchanged("optimiser", measured(text))
 
 

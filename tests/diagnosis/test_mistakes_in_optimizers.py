@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("torch", reason="updates are judged against torch")
 
-from gradproof.cases.optimizer_case import StepCase
+from gradproof.cases.optimizer_case import OptimizerCase
 from manual.optimizers.adam import Adam
 from manual.optimizers.rmsprop import RMSprop
 from manual.optimizers.sgd import SGD
@@ -21,9 +21,9 @@ Updated: TypeAlias = Callable[..., Any]
 """(right update, optimiser, param, grad, memory) → the wrong parameter."""
 
 
-def steps(optimizer: Any) -> StepCase:
+def steps(optimizer: Any) -> OptimizerCase:
     """Three steps of two parameters."""
-    return StepCase(optimizer, ((), (2,)), (1.0, 1.0, 1.0), False, "float64", 0)
+    return OptimizerCase(optimizer, ((), (2,)), (1.0, 1.0, 1.0), False, "float64", 0)
 
 
 def plant(patch: pytest.MonkeyPatch, kind: Any, wrong: Updated) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gradproof.judge import clock
 from gradproof.judge.clock import Clock
-from gradproof.judge.network import judge
+from gradproof.judge.dispatch import judge
 from manual.layers.activation_sigmoid import Tanh
 from manual.net import Net, Step
 from tests.planted import SUBJECT, case_of, normal

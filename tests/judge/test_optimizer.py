@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradproof.cases.optimizer_case import StepCase, load_steps, save_steps
+from gradproof.cases.file import load, save
+from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.counterexamples.replay import replay
 from gradproof.counterexamples.write import write
 from gradproof.errors import InputError
@@ -20,7 +21,7 @@ from manual.optimizers.adam import Adam
 from manual.optimizers.sgd import SGD
 from tests.planted import SUBJECT, judged, normal
 
-CASE = StepCase(
+CASE = OptimizerCase(
     SGD(lr=0.1, momentum=0.9),
     ((2, 3), (4,)),
     (1.0, 1e-3, 1e-7),
@@ -118,9 +119,9 @@ def test_an_optimiser_that_raises_ends_the_case(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_is_drawn_follows_from_the_seed() -> None:
-    params, grads = CASE.params(), CASE.grads(1)
+    params, grads = CASE.arrays, CASE.grads(1)
     assert {n: p.shape for n, p in params.items()} == {"p0": (2, 3), "p1": (4,)}
-    assert params["p0"].tolist() == CASE.params()["p0"].tolist()
+    assert params["p0"].tolist() == CASE.arrays["p0"].tolist()
     assert not params["p0"].flags.writeable and not grads["p0"].flags.writeable
     assert {a.dtype.name for a in (*params.values(), *grads.values())} == {"float64"}
     dense = replace(CASE, sparse=False)
@@ -128,20 +129,20 @@ def test_what_is_drawn_follows_from_the_seed() -> None:
     assert size[0] > 100 * size[1] > 1e4 * size[2]
     wide = replace(CASE, shapes=((4000,),)).grads(0)["p0"]
     assert 0.4 < (wide == 0).mean() < 0.6
-    assert not np.array_equal(CASE.params()["p1"], replace(CASE, seed=6).params()["p1"])
+    assert not np.array_equal(CASE.arrays["p1"], replace(CASE, seed=6).arrays["p1"])
 
 
 def test_a_case_loads_as_it_was_saved(tmp_path: Path) -> None:
     for optimizer in (CASE.optimizer, Adam(betas=(0.5, 0.9), amsgrad=True)):
-        case = StepCase(
+        case = OptimizerCase(
             optimizer, ((), (3,)), (1.0, 0.1, 1.0), sparse=False, dtype="float32", seed=1
         )
-        save_steps(tmp_path / "case.npz", case)
-        assert load_steps(tmp_path / "case.npz", SUBJECT.types) == case
+        save(tmp_path / "case.npz", case)
+        assert load(tmp_path / "case.npz", SUBJECT.types) == case
 
 
 def test_an_unknown_optimizer_is_refused(tmp_path: Path) -> None:
-    save_steps(tmp_path / "case.npz", CASE)
+    save(tmp_path / "case.npz", CASE)
     types = {name: kind for name, kind in SUBJECT.types.items() if kind is not SGD}
     with pytest.raises(InputError, match="'SGD' is no layer of this subject"):
-        load_steps(tmp_path / "case.npz", types)
+        load(tmp_path / "case.npz", types)

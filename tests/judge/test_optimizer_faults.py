@@ -9,11 +9,11 @@ import pytest
 
 pytest.importorskip("torch", reason="optimisers are judged against torch")
 
-from gradproof.cases.optimizer_case import StepCase
+from gradproof.cases.optimizer_case import OptimizerCase
 from manual.optimizers.sgd import SGD
 from tests.planted import Fault, Plant, fails, faults, judged, places
 
-STEPS = StepCase(SGD(lr=0.5), ((2, 2), (3,)), (1.0, 0.5), sparse=False, dtype="float64", seed=1)
+STEPS = OptimizerCase(SGD(lr=0.5), ((2, 2), (3,)), (1.0, 0.5), False, "float64", seed=1)
 MOMENTUM = replace(STEPS, optimizer=SGD(lr=0.5, momentum=0.5))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from gradproof.arrays import Array
 from gradproof.cases.case import Case
-from gradproof.cases.optimizer_case import StepCase
+from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.judge.verdict import Finding
 from gradproof.judge.vote import votes
 from gradproof.witnesses.enclosure import enclose
@@ -329,7 +329,7 @@ def test_an_update_has_no_other_witness_than_torch(monkeypatch: pytest.MonkeyPat
         return 2 * param - new, kept
 
     monkeypatch.setattr(SGD, "update", update)
-    case = StepCase(SGD(lr=0.5), ((2,),), (1.0,), sparse=False, dtype="float64", seed=1)
+    case = OptimizerCase(SGD(lr=0.5), ((2,),), (1.0,), sparse=False, dtype="float64", seed=1)
     assert verdict_on(case) == ("manual ≠ torch.optim", "the update is wrong")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch", reason="cases are completed by torch's outputs")
 
-from gradproof.cases.optimizer_case import StepCase
+from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.mutation.behaviour import Behaviour, behaviour, fresh
 from manual.layers.activation import ReLU
 from manual.layers.activation_sigmoid import Tanh
@@ -23,7 +23,7 @@ from tests.planted import break_backward, chain, fails, on, whole
 X, DY, WEIGHT = whole(3, 2), whole(3, 2), whole(2, 2)
 LINEAR = on(Linear(), DY, x=X, weight=WEIGHT, bias=whole(2))
 RELU = on(ReLU(), whole(2, 2), x=np.array([[3.0, 2.0], [1.0, 1.0]]))
-STEPS = StepCase(SGD(lr=0.5, momentum=0.5), ((2,),), (1.0, 1.0), False, "float32", 4)
+STEPS = OptimizerCase(SGD(lr=0.5, momentum=0.5), ((2,),), (1.0, 1.0), False, "float32", 4)
 
 
 def test_outputs_and_the_gradients_of_two_calls() -> None:

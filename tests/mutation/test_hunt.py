@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch", reason="bugs are hunted against torch")
 
-from gradproof.cases.optimizer_case import StepCase
+from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.mutation.behaviour import behaviour, fresh
 from gradproof.mutation.bug import Bug
 from gradproof.mutation.hunt import Grounds, hunt
@@ -140,7 +140,7 @@ def test_a_second_backward_is_looked_at() -> None:
 
 
 def test_an_optimiser_may_not_hand_out_one_array_twice() -> None:
-    case = StepCase(Adam(), ((2,), (3,)), (1.0, 1.0), sparse=False, dtype="float64", seed=0)
+    case = OptimizerCase(Adam(), ((2,), (3,)), (1.0, 1.0), sparse=False, dtype="float64", seed=0)
     bug = Bug(
         "shared", "Adam", "manual.optimizers.adam:Adam.update", '"exp_avg_sq": v', '"exp_avg_sq": m'
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gradproof.report import Section, write
-from tests.report_run import make_run
+from tests.report_run import KINDS, make_run
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="the report was not opened in a browser: playwright is absent"
@@ -76,7 +76,8 @@ def opened(browser: Any, address: str) -> Iterator[Opened]:
 
 def layers(opened: Opened) -> list[str]:
     """The layers shown in the table, from above."""
-    names: list[str] = opened.page.locator("#layer-table tbody tr:visible th").all_inner_texts()
+    rows = opened.page.locator("#layer-table > tbody > tr:not(.more):visible > th")
+    names: list[str] = rows.all_inner_texts()
     return names
 
 
@@ -100,13 +101,43 @@ def test_no_accessibility_violation(
     page.close()
 
 
-def test_at_full_size_it_opens_within_a_second(browser: Any, tmp_path: Path) -> None:
-    write(make_run(tmp_path / "run", networks=200, steps=60, optimizers=11), tmp_path)
+@pytest.fixture(scope="module")
+def full_size(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A report with as many layers, networks and training runs as one of `make verify`."""
+    folder = tmp_path_factory.mktemp("full")
+    kinds = [*KINDS, *(f"{kind}2" for kind in list(KINDS)[: 63 - len(KINDS)])]
+    write(make_run(folder / "run", networks=200, steps=60, optimizers=11, kinds=kinds), folder)
+    return (folder / "index.html").as_uri()
+
+
+@pytest.mark.parametrize("wrong", [False, True], ids=["agrees", "disagrees"])
+def test_the_first_screen_shows_the_verdict_and_what_it_rests_on(
+    browser: Any, address: str, full_size: str, wrong: bool
+) -> None:
+    opened = Opened(
+        browser, address if wrong else full_size, viewport={"width": 1280, "height": 900}
+    )
+    seen = ["#headline", ".stamp", ".tiles", "#disagreements-title"]
+    seen += ["#disagree-Linear", "details[open] > summary"] if wrong else ["#layer-table tbody tr"]
+    for place in seen:
+        box = opened.page.locator(place).first.bounding_box()
+        assert box["y"] + min(box["height"], 40) <= 900, place
+    opened.page.close()
+
+
+def test_the_whole_is_read_on_ten_screens(browser: Any, full_size: str) -> None:
+    opened = Opened(browser, full_size, viewport={"width": 1280, "height": 900})
+    assert opened.page.locator("#layer-table > tbody > tr:visible").count() == 63 + 11
+    assert opened.page.evaluate("document.documentElement.scrollHeight") <= 10 * 900
+    opened.page.close()
+
+
+def test_at_full_size_it_opens_within_a_second(browser: Any, full_size: str) -> None:
     page = browser.new_page()
     timing = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
     times = []
     for _ in range(3):  # the best counts: the machine may be busy
-        page.goto((tmp_path / "index.html").as_uri())
+        page.goto(full_size)
         times.append(page.evaluate(timing))
     page.close()
     assert min(times) < 1000
@@ -119,7 +150,7 @@ def test_sorting(opened: Opened) -> None:
     header.get_by_role("button").click()
     assert header.get_attribute("aria-sort") == "descending"
     assert opened.page.locator("#layer-table th[aria-sort]").count() == 1
-    cells = opened.page.locator("#layer-table tbody td:nth-child(3)").all_inner_texts()
+    cells = opened.page.locator("#layer-table > tbody > tr > td:nth-child(3)").all_inner_texts()
     assert [int(c) for c in cells] == sorted((int(c) for c in cells), reverse=True)
     header.get_by_role("button").press("Enter")
     assert header.get_attribute("aria-sort") == "ascending"
@@ -144,7 +175,8 @@ def test_following_a_disagreement_to_its_message(opened: Opened) -> None:
     page.locator("#layer-GELU a").click()
     finding = page.locator("#disagree-GELU")
     assert finding.bounding_box()["y"] < 900
-    assert not finding.locator("details").evaluate("d => d.open")
+    assert finding.locator("details[open]").count() == 0
+    finding.get_by_text("The worst arrays").click()
     finding.locator("tbody th a").first.click()
     message = finding.locator("pre")
     message.wait_for(state="visible")
@@ -179,23 +211,47 @@ def test_a_narrow_window_scrolls_only_its_tables(browser: Any, address: str) -> 
 def test_the_example_fits_a_narrow_window_too(browser: Any) -> None:
     opened = Opened(browser, EXAMPLE.as_uri(), viewport={"width": 390, "height": 800})
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert opened.page.locator("#textbook math").count() > 0
     assert opened.requests == [EXAMPLE.as_uri()] and opened.complaints == []
     opened.page.close()
+
+
+@pytest.mark.skipif((ROOT / "PKG-INFO").is_file(), reason="a source distribution has no example")
+@pytest.mark.parametrize("name", ["textbook", "judged"])
+def test_the_examples_other_pages_are_quiet_accessible_and_lead_back(
+    browser: Any, name: str
+) -> None:
+    opened = Opened(browser, EXAMPLE.as_uri(), viewport={"width": 390, "height": 800})
+    opened.page.locator(f"header a[href='{name}.html']").click()
+    page = opened.page
+    page.wait_for_url(f"**/{name}.html")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("figure svg").count() > 0
+    page.evaluate(axe.AXE_SCRIPT)
+    found = page.evaluate("axe.run()")["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
+    page.locator("footer a").first.click()
+    page.wait_for_url("**/index.html")
+    addresses = [EXAMPLE.as_uri(), EXAMPLE.with_name(f"{name}.html").as_uri(), EXAMPLE.as_uri()]
+    assert opened.requests == addresses and opened.complaints == []
+    page.close()
 
 
 def test_everything_is_there_without_scripts(browser: Any, address: str) -> None:
     opened = Opened(browser, address, java_script_enabled=False)
     page = opened.page
     assert "arrays disagree" in page.get_by_role("heading", level=1).inner_text()
-    assert page.locator("#layer-table tbody tr:visible").count() > len(SOME)
+    assert len(layers(opened)) > len(SOME)
+    inside = page.locator("#layer-GELU + .more")
+    assert not inside.is_visible()
+    page.locator("#layer-GELU summary").click()
+    assert inside.is_visible() and "isolated" in inside.inner_text()
+    page.locator("#training summary").last.click()
     assert page.locator("#training-table tbody tr:visible").count() > 0
-    assert page.locator("svg[role=img]:visible").count() > len(SOME)
-    assert page.get_by_role("heading", name="A chapter").is_visible()
+    assert page.locator("#layer-table svg:visible").count() > len(SOME)
+    assert page.get_by_role("link", name="A chapter").count() == 2
     assert not page.locator("#layer-filter").is_visible()
     assert not page.locator("#theme").is_visible()
-    summary = page.locator("#disagree-GELU summary")
-    summary.click()
+    page.locator("#disagree-GELU summary").first.click()
     assert page.locator("#disagree-GELU pre").is_visible()
     assert opened.requests == [address] and opened.complaints == []
     page.close()

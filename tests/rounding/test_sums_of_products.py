@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,8 +26,8 @@ CUBE = case_of(Linear(), x=normal(2, 3, 4), weight=normal(5, 4))
 
 
 def oracle_of(case: Case) -> Oracle:
-    oracle = Oracle(partial(SUBJECT.twin, case.layer), [*case.arrays.values()], case.smooth)
-    oracle.set_dy(case.with_dy(oracle.y).dy)
+    oracle = Oracle.of(SUBJECT.twin, case)
+    oracle.pull(case.with_dy(oracle.y).dy)
     return oracle
 
 
@@ -62,7 +61,7 @@ def test_the_terms_of_a_linear_are_the_products_of_the_magnitudes() -> None:
 )
 def test_no_term_is_larger_than_all_of_them(case: Case) -> None:
     oracle = oracle_of(case)
-    made = [*oracle.y, *oracle.gradients()]
+    made = [*oracle.y, *oracle.pull(case.with_dy(oracle.y).dy).values()]
     for terms, value in zip(oracle.magnitudes(), made, strict=True):
         assert terms is not None and value is not None
         assert terms.shape == value.shape
@@ -87,14 +86,14 @@ def test_what_may_cancel_or_is_no_product_has_no_terms(case: Case) -> None:
 
 
 def test_what_needs_no_gradient_has_no_terms() -> None:
-    oracle = Oracle(torch.square, [np.ones(3)], [False])
-    oracle.set_dy([np.ones(3)])
+    oracle = Oracle(torch.square, {"x": np.ones(3)}, [False])
+    oracle.pull([np.ones(3)])
     assert oracle.magnitudes() == []
 
 
 def test_an_index_stays_as_it_is() -> None:
-    oracle = Oracle(torch.mul, [np.array([-1.5]), np.array([-2])], [True, False])
-    oracle.set_dy([np.array([-3.0])])
+    oracle = Oracle(torch.mul, {"x": np.array([-1.5]), "other": np.array([-2])}, [True, False])
+    oracle.pull([np.array([-3.0])])
     y, g = oracle.magnitudes()
     assert (y, g) == (np.array([-3.0]), np.array([-6.0]))
 
@@ -126,7 +125,7 @@ def off_by(roundings: float) -> tuple[Comparison, Oracle]:
     """The bias' gradient of a Linear, a sum of 40, off by so many times u Σ |term|."""
     case = case_of(Linear(), x=normal(40, 2), weight=normal(3, 2), bias=normal(3))
     oracle = oracle_of(case)
-    *_, g = oracle.gradients()
+    *_, g = oracle.pull(case.with_dy(oracle.y).dy).values()
     *_, terms = oracle.magnitudes()
     assert g is not None and terms is not None
     wrong = g + np.array([0, roundings, 0]) * 2.0**-53 * terms

@@ -51,9 +51,7 @@ X = normal(4, 3)
 )
 def test_it_is_the_derivative_to_full_precision(case: Case) -> None:
     case = judged(case).case
-    oracle = Oracle(lambda *t: SUBJECT.twin(case.layer, *t), [*case.arrays.values()], case.smooth)
-    oracle.set_dy(case.dy)
-    for name, gradient in zip(case.arrays, oracle.gradients(), strict=True):
+    for name, gradient in Oracle.of(SUBJECT.twin, case).pull(case.dy).items():
         assert gradient is not None
         for index in np.ndindex(gradient.shape):
             third = complex_step(case, name, index)

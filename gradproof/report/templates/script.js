@@ -15,16 +15,22 @@
   system.addEventListener("change", label);
   label();
 
-  // Sorting: a number is in data-v, anything else is text.
-  const key = (row, column) => {
-    const cell = row.cells[column];
-    return cell.dataset.v === undefined ? cell.textContent.trim().toLowerCase() : Number(cell.dataset.v);
+  // Sorting: numbers as they are written ("1,234", "12.3 million", "< 0.1 %", "∞", "–"), or text.
+  const number = (text) => {
+    const plain = text.replace(/[,<> ]/g, "").replace("−", "-").replace("∞", "Infinity");
+    const value = parseFloat(plain) * (plain.endsWith("million") ? 1e6 : 1);
+    return Number.isNaN(value) ? -Infinity : value;
   };
-  const sort = (table, column, direction) => {
-    const body = table.tBodies[0];
-    const rows = [...body.rows].map((row) => [key(row, column), row]);
+  // A row is moved and hidden together with the folded one that may follow it.
+  const lines = (table) => [...table.tBodies[0].rows].filter((row) => !row.matches(".more"));
+  const sort = (table, column, direction, numeric) => {
+    const key = (row) => {
+      const text = row.cells[column].textContent.trim();
+      return numeric ? number(text) : text.toLowerCase();
+    };
+    const rows = lines(table).map((row) => [key(row), row, row.nextElementSibling]);
     rows.sort(([a], [b]) => direction * (a < b ? -1 : a > b ? 1 : 0));
-    body.append(...rows.map(([, row]) => row));
+    for (const [, row, next] of rows) table.tBodies[0].append(row, ...(next?.matches(".more") ? [next] : []));
   };
   for (const table of document.querySelectorAll("table.sortable")) {
     const headers = [...table.tHead.rows[0].cells];
@@ -35,26 +41,26 @@
       press.append(...header.childNodes);
       header.append(press);
       press.addEventListener("click", () => {
-        const numeric = table.tBodies[0].rows[0]?.cells[column].dataset.v !== undefined;
+        const numeric = header.matches(".n");
         const was = header.getAttribute("aria-sort");
         const up = was ? was !== "ascending" : !numeric;
         headers.forEach((other) => other.removeAttribute("aria-sort"));
         header.setAttribute("aria-sort", up ? "ascending" : "descending");
-        sort(table, column, up ? 1 : -1);
+        sort(table, column, up ? 1 : -1, numeric);
       });
     });
   }
 
   // Filtering the layers by a part of the name and by verdict.
   const form = document.getElementById("layer-filter");
-  const rows = [...document.querySelectorAll("#layer-table tbody tr")];
+  const rows = lines(document.getElementById("layer-table"));
   const filter = () => {
     const text = form.elements.text.value.trim().toLowerCase();
     const verdict = form.elements.verdict.value;
     let shown = 0;
     for (const row of rows) {
       const name = row.cells[0].textContent.toLowerCase();
-      row.hidden = !name.includes(text) || (verdict && row.dataset.verdict !== verdict);
+      row.hidden = !name.includes(text) || (verdict && !row.cells[1].matches(`.${verdict}`));
       shown += row.hidden ? 0 : 1;
     }
     form.elements.shown.value = `${shown} of ${rows.length}`;
