@@ -17,10 +17,9 @@ from manual.layers.arithmetic import Add, Multiply, Subtract
 from manual.layers.linear import Linear
 from manual.layers.shape import Concatenate, Split
 from manual.net import Net, Step
-from tests.strategies.rules import cases_for, sizes
+from tests.strategies.rules import LARGEST, cases_for, sizes
 
 MOST_STEPS = 12
-LARGEST = 300  # entries of a value; a step that makes more is taken back
 
 
 @dataclass
@@ -40,7 +39,7 @@ class Program:
     def sensible(self, length: int) -> bool:
         """Whether nothing grew too large or empty, and a single number comes only at the end."""
         sizes = [prod(shape) for shape in self.shapes.values()]
-        early = len(self.steps) < length and sizes[-1] == 1
+        early = len(self.steps) < length and prod(self.shapes[self.unread[-1]]) == 1
         return len(self.steps) <= length and min(sizes) > 0 and max(sizes) <= LARGEST and not early
 
     def input(self, name: str, entry: Entry, kind: str) -> str:
@@ -54,9 +53,11 @@ class Program:
         name = f"h{len(self.steps) + 1}"
         outputs, several = _output_shapes(layer, [self._entry(a) for a in args.values()])
         outs = tuple(f"{name}_{i}" for i in range(len(outputs))) if several else (name,)
-        self.steps.append(Step(outs if several else name, layer, tuple(args.values())))
+        step = Step(outs if several else name, layer, tuple(args.values()))
+        self.steps.append(step)
         self.shapes.update(zip(outs, outputs, strict=True))
-        self.unread = [n for n in self.unread if n not in args.values()] + list(outs)
+        self.unread = [n for n in self.unread if n not in args.values()]
+        self.unread += [n for n in outs if n not in step.state]
 
     def _entry(self, name: str | None) -> Entry | None:
         if name is None:
@@ -83,16 +84,31 @@ def _output_shapes(layer: Any, entries: list[Entry | None]) -> tuple[list[Shape]
     return [out.shape for out in (y if several else (y,))], several
 
 
+_MOST_RANK = 4
+"""A layer that takes so many axes and as few as one takes any number of them."""
+
+
 @cache
-def _placeable() -> tuple[tuple[type, CaseRule], ...]:
-    return tuple((kind, rule) for kind, rule in cases_for.items())
+def _fitting(rank: int, among: tuple[type, ...] = ()) -> tuple[CaseRule, ...]:
+    """The rules of all layers, or of these, for a first argument with so many axes."""
+    return tuple(
+        rule
+        for kind, rule in cases_for.items()
+        if (not among or kind in among)
+        and rule.rank[0] <= rank
+        and (rank <= rule.rank[1] or (rule.rank[0] <= 1 and rule.rank[1] >= _MOST_RANK))
+    )
 
 
-@cases_for(Net, rank=(1, 3), empty=False)
+@cases_for(Net, rank=(1, 5), empty=False)
 def net(draw: Draw, x: Shape) -> Spec:
+    x = limited(x)
     program = Program()
-    program.shapes[program.input("x", real(*x), "real")] = x
-    program.unread = ["x"]
+    if len(x) < 5 and draw(_one_in_16) == 15:
+        _place(draw, program, "", cases_for[Embedding], x)
+    else:
+        program.shapes[program.input("x", real(*x), "real")] = x
+        program.unread = ["x"]
     length = draw(st.integers(1, MOST_STEPS))
     for _ in range(3 * length):
         before = program.copy()
