@@ -59,12 +59,13 @@ class Layer:
 
     def output_kinds(self, count: int) -> tuple[str, ...] | None:
         """The kinds of `count` outputs, in order; None where `forward` declares none."""
-        declared = _declared_outputs(type(self))
+        kind: Any = type(self)
+        declared = _declared_outputs(kind)
         return declared[:count] if declared else None
 
 
 @cache
-def _declared_outputs(layer: type[Layer]) -> tuple[str, ...]:
+def _declared_outputs(layer: Any) -> tuple[str, ...]:
     """The kinds in the return annotation ``tuple[tuple[Real, Buffer], Saved]``; () without any."""
     both = get_args(get_type_hints(layer.forward, include_extras=True).get("return"))
     outputs = get_args(both[0]) if both else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -32,7 +32,7 @@ class Conv2d(Layer):
     """
 
     stride: int | Pair = 1
-    padding: int | Pair | str = 0
+    padding: int | Pair | Literal["same", "valid"] = 0
     dilation: int | Pair = 1
     groups: int = 1
 
@@ -75,36 +75,30 @@ class Conv2d(Layer):
         everywhere = sliding_window_view(padded, reach, axis=(2, 3), writeable=True)
         return everywhere[:, :, :: steps[0], :: steps[1], :: gaps[0], :: gaps[1]]
 
-    def _padded(self, x: Array, kernel: list[int]) -> tuple[Array, tuple[slice, ...]]:
+    def _padded(self, x: Array, kernel: list[int]) -> tuple[Array, Any]:
         """x (C, N, H, W) with zeros around it, and where it lies among them."""
         sides = self._sides(kernel)
         lengths = [n + sum(side) for n, side in zip(x.shape[2:], sides, strict=True)]
         padded = np.zeros((*x.shape[:2], *lengths), x.dtype)
         ends = zip(x.shape[2:], sides, strict=True)
-        inner = (..., *(slice(before, before + n) for n, (before, _) in ends))
+        inner: Any = (..., *(slice(before, before + n) for n, (before, _) in ends))
         padded[inner] = x
         return padded, inner
 
     def _sides(self, kernel: list[int]) -> list[Pair]:
         """How many zeros stand before and after x, on each axis."""
+        if not isinstance(self.padding, str):
+            return [(n, n) for n in pair(self.padding)]
         if self.padding == "valid":
             return [(0, 0), (0, 0)]
-        if self.padding == "same":
-            if pair(self.stride) != (1, 1):
-                raise ValueError('padding "same" takes a stride of 1')
-            gaps = pair(self.dilation)
-            zeros = [gap * (k - 1) for gap, k in zip(gaps, kernel, strict=True)]
-            return [(n // 2, n - n // 2) for n in zeros]
-        return [(n, n) for n in pair(self.padding)]
+        if pair(self.stride) != (1, 1):
+            raise ValueError('padding "same" takes a stride of 1')
+        zeros = [gap * (k - 1) for gap, k in zip(pair(self.dilation), kernel, strict=True)]
+        return [(n // 2, n - n // 2) for n in zeros]
 
 
-def pair(option: int | Pair | str) -> Pair:
-    """An option for each axis, from one for both or one for each.
-
-    Raises    ValueError for a word that is no option
-    """
-    if isinstance(option, str):
-        raise ValueError(f'padding is a number, two, "same" or "valid", not {option!r}')
+def pair(option: int | Pair) -> Pair:
+    """An option for each axis, from one for both or one for each."""
     return (option, option) if isinstance(option, int) else option
 
 

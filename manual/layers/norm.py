@@ -31,18 +31,18 @@ class _BatchNorm(Layer):
         running_var: Buffer | None = None,
         weight: Param | None = None,
         bias: Param | None = None,
-    ) -> tuple[tuple[Real, Buffer, Buffer], Saved]:
+    ) -> tuple[tuple[Real, Buffer, Buffer], Saved]:  # y alone without running statistics
         axes, shape, m = self._layout(x)
-        tracked = running_mean is not None and running_var is not None
-        from_batch = self.training or not tracked
-        if from_batch:
+        if self.training or running_mean is None or running_var is None:
             if m < 2:
                 raise ValueError(f"training takes more than one value per channel, not {m}")
             mean = np.add.reduce(x, axis=axes) / m
             centred = x - mean.reshape(shape)
             var = np.add.reduce(centred * centred, axis=axes) / m
+            from_batch = True
         else:
-            centred, var = x - running_mean.reshape(shape), running_var
+            mean, var, from_batch = running_mean, running_var, False
+            centred = x - mean.reshape(shape)
         r = 1 / np.sqrt(var + self.eps).reshape(shape)
         xhat = centred * r
         w = None if weight is None else weight.reshape(shape)
@@ -50,7 +50,7 @@ class _BatchNorm(Layer):
         if bias is not None:
             y = y + bias.reshape(shape)
         saved = (xhat, r, w, bias is not None, from_batch)
-        if not tracked:
+        if running_mean is None or running_var is None:
             return y, saved
         if not self.training:
             return (y, running_mean.copy(), running_var.copy()), saved
@@ -88,9 +88,9 @@ class _BatchNorm(Layer):
 class BatchNorm1d(_BatchNorm):
     """y = γ x̂ + β, x̂ = (x − μ) / √(σ² + eps), for each channel
 
-    In training μ and σ² are the mean and the variance (over m) of the channel's m values; then
-    running statistics become (1 − momentum)·old + momentum·new, the variance's new being over m − 1.
-    In evaluation μ and σ² are the running ones, which come back unchanged.
+    In training μ and σ² are the mean and the variance (over m) of the channel's m values, and the
+    running statistics become (1 − momentum)·old + momentum·new, where the new variance is over
+    m − 1. In evaluation μ and σ² are the running ones, which come back unchanged.
 
     Shapes    x (N, C) or (N, C, L), all others (C,) or absent; weight is γ, bias is β →
               y as x; with running statistics (y, running_mean, running_var), the latter (C,)

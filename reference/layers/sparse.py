@@ -11,6 +11,4 @@ from reference.twin import twin
 
 @twin.register
 def embedding(layer: Embedding, x: Tensor, weight: Tensor) -> Tensor:
-    return F.embedding(
-        x, weight, layer.padding_idx, scale_grad_by_freq=layer.scale_grad_by_freq
-    )
+    return F.embedding(x, weight, layer.padding_idx, scale_grad_by_freq=layer.scale_grad_by_freq)

@@ -16,10 +16,12 @@ from gradproof.subject.entries import CaseRule, Draw, Entry, Shape, Spec, real, 
 from manual.layers.arithmetic import Add, Multiply, Subtract
 from manual.layers.linear import Linear
 from manual.layers.shape import Concatenate, Split
+from manual.layers.sparse import Embedding
 from manual.net import Net, Step
-from tests.strategies.rules import LARGEST, cases_for, sizes
+from tests.strategies.rules import LARGEST, cases_for, limited, sizes
 
 MOST_STEPS = 12
+MOST_RANK = 5
 
 
 @dataclass
@@ -84,29 +86,31 @@ def _output_shapes(layer: Any, entries: list[Entry | None]) -> tuple[list[Shape]
     return [out.shape for out in (y if several else (y,))], several
 
 
-_MOST_RANK = 4
-"""A layer that takes so many axes and as few as one takes any number of them."""
-
-
 @cache
-def _fitting(rank: int, among: tuple[type, ...] = ()) -> tuple[CaseRule, ...]:
-    """The rules of all layers, or of these, for a first argument with so many axes."""
-    return tuple(
-        rule
-        for kind, rule in cases_for.items()
-        if (not among or kind in among)
-        and rule.rank[0] <= rank
-        and (rank <= rule.rank[1] or (rule.rank[0] <= 1 and rule.rank[1] >= _MOST_RANK))
-    )
+def _fitting(rank: int, few: bool) -> tuple[CaseRule, ...]:
+    """The rules that take so many axes; few: only those that do not take any number of them.
+
+    A rule for 1 to 4 axes is one for any number: the harness draws no more. Of the few, those that
+    take this number alone come twice, since nothing else leads to them.
+    """
+    anything = {k for k, rule in cases_for.items() if rule.rank[0] <= 1 and rule.rank[1] >= 4}
+    fixed = {k for k, r in cases_for.items() if r.rank[0] <= rank <= r.rank[1]} - anything
+    alone = {k for k in fixed if cases_for[k].rank == (rank, rank)}
+    chosen = [*fixed, *alone] if few else [*fixed, *anything]
+    return tuple(rule for kind, rule in cases_for.items() for _ in range(chosen.count(kind)))
 
 
-@cases_for(Net, rank=(1, 5), empty=False)
+_one_in_12 = st.integers(0, 11)
+
+
+@cases_for(Net, rank=(1, MOST_RANK), empty=False)
 def net(draw: Draw, x: Shape) -> Spec:
-    x = limited(x)
     program = Program()
-    if len(x) < 5 and draw(_one_in_16) == 15:
-        _place(draw, program, "", cases_for[Embedding], x)
+    if len(x) < MOST_RANK and draw(_one_in_12) == 11:
+        table = cases_for[Embedding].rule(draw, limited(x, LARGEST // 5))
+        program.add(table.layer, _arguments(draw, program, table, "x"))
     else:
+        x = limited(x)
         program.shapes[program.input("x", real(*x), "real")] = x
         program.unread = ["x"]
     length = draw(st.integers(1, MOST_STEPS))
@@ -172,12 +176,24 @@ def _parted(draw: Draw, program: Program, current: str) -> None:
 
 def _any_layer(draw: Draw, program: Program, current: str) -> None:
     """Any layer whose case strategy fits the current value; it is left alone if none is found."""
-    shape = program.shapes[current]
-    rules = [r for _, r in _placeable() if r.rank[0] <= len(shape) <= r.rank[1]]
+    rules = _fitting(len(program.shapes[current]), few=False)
+    if rules:
+        _place(draw, program, current, _one_of(draw, rules))
+
+
+def _fitted_layer(draw: Draw, program: Program, current: str) -> None:
+    """A layer for just so many axes, as a convolution is; those would seldom be drawn else."""
+    rules = _fitting(len(program.shapes[current]), few=True)
     if not rules:
-        return
-    rule = rules[draw(st.integers(0, 9999)) * 7919 % len(rules)]  # evenly: no layer is simplest
-    _place(draw, program, current, rule)
+        return _any_layer(draw, program, current)
+    return _place(draw, program, current, _one_of(draw, rules))
+
+
+def _one_of(draw: Draw, rules: tuple[CaseRule, ...]) -> CaseRule:
+    return rules[draw(_any_number) * 7919 % len(rules)]  # evenly: no layer is simplest
+
+
+_any_number = st.integers(0, 9999)
 
 
 def _nested(draw: Draw, program: Program, current: str) -> None:
@@ -193,7 +209,11 @@ def _place(draw: Draw, program: Program, current: str, rule: CaseRule) -> None:
     drawn = rule.rule(draw, shape)
     if isinstance(drawn.layer, Net) and len(program.steps) + len(drawn.layer.steps) > MOST_STEPS:
         return
-    first, entry = next(iter(drawn.entries.items()))
+    entry = next(iter(drawn.entries.values()))
+    if entry.domain == "index":
+        if shape and not isinstance(drawn.layer, Net):
+            _look_up(draw, program, current, rule.rule(draw, shape[:-1]))
+        return
     if entry.shape != shape:
         return
     if entry.domain != "real":
@@ -204,18 +224,36 @@ def _place(draw: Draw, program: Program, current: str, rule: CaseRule) -> None:
             return
         program.add(into, {"x": current})
         current = program.unread[-1]
+    program.add(drawn.layer, _arguments(draw, program, drawn, current))
+
+
+def _look_up(draw: Draw, program: Program, current: str, drawn: Spec) -> None:
+    """A layer of integers, on an input of its own; its output is set beside the current value."""
+    ids = f"h{len(program.steps) + 1}.x"
+    program.add(drawn.layer, _arguments(draw, program, drawn, ids))
+    row = program.unread[-1]
+    if program.shapes[row][:-1] == program.shapes[current][:-1]:
+        program.add(Concatenate(dim=-1), {"x0": current, "x1": row})
+
+
+def _arguments(draw: Draw, program: Program, drawn: Spec, first: str) -> dict[str, str | None]:
+    """The names of a layer's arguments: `first`, then inputs of its own or known values.
+
+    Where nothing has the name `first`, it is an input as well.
+    """
     n = len(program.steps) + 1
     kinds = arguments(drawn.layer, list(drawn.entries))
     args: dict[str, str | None] = dict.fromkeys(kinds)
-    args[first] = current
-    for name, wanted in list(drawn.entries.items())[1:]:
-        known = [k for k, s in program.shapes.items() if s == wanted.shape and k != current]
+    (name, wanted), *others = drawn.entries.items()
+    args[name] = first if first in program.shapes else program.input(first, wanted, kinds[name])
+    for name, wanted in others:
+        known = [k for k, s in program.shapes.items() if s == wanted.shape and k != first]
         reusable = known and wanted.domain == "real" and kinds[name] == "real"
         if reusable and draw(st.booleans()):
             args[name] = draw(st.sampled_from(known))
         else:
             args[name] = program.input(f"h{n}.{name}", wanted, kinds[name])
-    program.add(drawn.layer, args)
+    return args
 
 
 def _join(program: Program) -> None:
@@ -229,7 +267,8 @@ def _join(program: Program) -> None:
 
 
 _MOVES: list[Callable[[Draw, Program, str], None]] = [
-    *(_any_layer, _dense, _residual, _any_layer) * 12,
+    *(_any_layer, _dense, _residual, _any_layer, _fitted_layer, _dense, _residual) * 7,
+    *(_any_layer,) * 7,
     _parted,
     _nested,
 ]

@@ -30,9 +30,7 @@ def batch_norm3d(draw: Draw, x: Shape) -> Spec:
     return _batch_norm(draw, BatchNorm3d, x)
 
 
-def _batch_norm(
-    draw: Draw, kind: type[BatchNorm1d | BatchNorm2d | BatchNorm3d], x: Shape
-) -> Spec:
+def _batch_norm(draw: Draw, kind: type[BatchNorm1d | BatchNorm2d | BatchNorm3d], x: Shape) -> Spec:
     """Torch trains on no fewer than two values per channel; one or none are for evaluation."""
     x = limited((x[0], max(x[1], 1), *x[2:]))
     few = prod(x) < 2 * x[1]
