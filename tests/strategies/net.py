@@ -101,6 +101,8 @@ def _fitting(rank: int, few: bool) -> tuple[CaseRule, ...]:
 
 
 _one_in_12 = st.integers(0, 11)
+_lengths = st.integers(1, MOST_STEPS)
+_either = st.booleans()
 
 
 @cases_for(Net, rank=(1, MOST_RANK), empty=False)
@@ -113,10 +115,10 @@ def net(draw: Draw, x: Shape) -> Spec:
         x = limited(x)
         program.shapes[program.input("x", real(*x), "real")] = x
         program.unread = ["x"]
-    length = draw(st.integers(1, MOST_STEPS))
+    length = draw(_lengths)
     for _ in range(3 * length):
         before = program.copy()
-        draw(st.sampled_from(_MOVES))(draw, program, program.unread[-1])
+        draw(_moves)(draw, program, program.unread[-1])
         while len(program.unread) > 1:
             _join(program)
         if not program.sensible(length):
@@ -132,25 +134,28 @@ def _dense(draw: Draw, program: Program, current: str) -> None:
     shape = program.shapes[current]
     if not shape:
         return _any_layer(draw, program, current)
-    out = shape[-1] if draw(st.booleans()) else draw(sizes)
+    out = shape[-1] if draw(_either) else draw(sizes)
     n = len(program.steps) + 1
     weights = [k for k in program.learned if program.inputs[k].shape == (out, shape[-1])]
-    if weights and draw(st.booleans()):  # tied
+    if weights and draw(_either):  # tied
         weight = draw(st.sampled_from(sorted(weights)))
     else:
         weight = program.input(f"h{n}.weight", real(out, shape[-1]), "param")
     args: dict[str, str | None] = {"x": current, "weight": weight}
-    if draw(st.booleans()):
+    if draw(_either):
         args["bias"] = program.input(f"h{n}.bias", real(out), "param")
     program.add(Linear(), args)
     return None
+
+
+_joins = st.sampled_from([Add(), Subtract(), Multiply(), Concatenate(dim=-1)])
 
 
 def _residual(draw: Draw, program: Program, current: str) -> None:
     """The current value and an earlier one of its shape (perhaps itself) or an input, combined."""
     shape = program.shapes[current]
     same = [n for n, s in program.shapes.items() if s == shape]
-    layer = draw(st.sampled_from([Add(), Subtract(), Multiply(), Concatenate(dim=-1)]))
+    layer = draw(_joins)
     if isinstance(layer, Concatenate) and not shape:
         layer = Add()
     other = draw(st.sampled_from([*same, *same, None]))
@@ -249,7 +254,7 @@ def _arguments(draw: Draw, program: Program, drawn: Spec, first: str) -> dict[st
     for name, wanted in others:
         known = [k for k, s in program.shapes.items() if s == wanted.shape and k != first]
         reusable = known and wanted.domain == "real" and kinds[name] == "real"
-        if reusable and draw(st.booleans()):
+        if reusable and draw(_either):
             args[name] = draw(st.sampled_from(known))
         else:
             args[name] = program.input(f"h{n}.{name}", wanted, kinds[name])
@@ -266,10 +271,11 @@ def _join(program: Program) -> None:
     program.add(Concatenate(dim=0), dict(zip(("x0", "x1"), program.unread[-2:], strict=True)))
 
 
-_MOVES: list[Callable[[Draw, Program, str], None]] = [
+_choices: list[Callable[[Draw, Program, str], None]] = [
     *(_any_layer, _dense, _residual, _any_layer, _fitted_layer, _dense, _residual) * 7,
     *(_any_layer,) * 7,
     _parted,
     _nested,
 ]
 """What may come next; the last two seldom, because they make many steps of one."""
+_moves = st.sampled_from(_choices)

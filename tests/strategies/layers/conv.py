@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def conv2d(draw: Draw, x: Shape) -> Spec:
     padding = draw(_paddings)
     (i, *row), (j, *column) = (_along(draw, n, padding) for n in lengths)
     stride, dilation, zeros = map(_option, row, column)
-    groups = draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
+    groups = draw(_divisors(channels))
     outs = groups * draw(_outs)
     layer = Conv2d(1 if padding == "same" else stride, padding or zeros, dilation, groups)
     entries = {"x": real(*x), "weight": real(outs, channels // groups, i, j)}
@@ -42,6 +43,11 @@ def _along(draw: Draw, n: int, padding: str) -> tuple[int, int, int, int]:
     while dilation * (kernel - 1) + 1 > room:
         kernel, dilation = (kernel, dilation - 1) if dilation > 1 else (kernel - 1, dilation)
     return kernel, stride, dilation, zeros
+
+
+@cache
+def _divisors(n: int) -> st.SearchStrategy[int]:
+    return st.sampled_from([d for d in range(1, n + 1) if n % d == 0])
 
 
 def _option(high: int, wide: int) -> int | Pair:

@@ -11,6 +11,7 @@ from manual.layers.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from tests.strategies.rules import cases_for, limited
 
 _eps = st.sampled_from([1e-5, 1e-3, 0.5])
+_either = st.booleans()
 _momentum = st.sampled_from([0.1, 0.5, 0.0, 1.0, 0.75])
 _affine = st.sampled_from([("weight", "bias"), ("weight", "bias"), (), ("weight",), ("bias",)])
 
@@ -34,8 +35,8 @@ def _batch_norm(draw: Draw, kind: type[BatchNorm1d | BatchNorm2d | BatchNorm3d],
     """Torch trains on no fewer than two values per channel; one or none are for evaluation."""
     x = limited((x[0], max(x[1], 1), *x[2:]))
     few = prod(x) < 2 * x[1]
-    tracked = few or draw(st.booleans())
-    training = not few and draw(st.booleans())
+    tracked = few or draw(_either)
+    training = not few and draw(_either)
     layer = kind(draw(_eps), draw(_momentum), training)
     entries = {"x": real(*x)}
     if tracked:
