@@ -197,9 +197,9 @@ def test_a_wrong_layer_is_flagged_and_its_witness_replays(tmp_path: Path) -> Non
         assert "Traceback" not in err
         return process.returncode, out
 
-    status, out = run("soak", "--networks", "120", "--jobs", "1")
+    status, out = run("soak", "--networks", "200", "--jobs", "1")
     assert status == 1, out
-    assert "flagged: Tanh x" in out and "\ndisagree: 120 of 120 networks judged" in out
+    assert "flagged: Tanh x" in out and "\ndisagree: 200 of 200 networks judged" in out
     found = soak.summary(folder / "reports/judge/soak.jsonl")
     (fault,) = (d for d in found.disagreements if (d.kind, d.quantity) == ("Tanh", "x"))
     assert found.false_alarms == sum(d.networks for d in found.disagreements) >= 3
