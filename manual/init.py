@@ -16,7 +16,10 @@ from numpy.random import Generator
 
 from manual.layer import Array, Layer
 from manual.layers.activation import PReLU
+from manual.layers.conv import Conv2d
 from manual.layers.linear import Bilinear, Linear
+from manual.layers.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from manual.layers.sparse import Embedding
 from manual.net import Net
 
 Shape: TypeAlias = tuple[int, ...]
@@ -64,8 +67,29 @@ def _by_width(_layer: Linear | Bilinear, shapes: Shapes, rng: Generator) -> dict
 
 
 @draw_parameters.register
+def _conv2d(_layer: Conv2d, shapes: Shapes, rng: Generator) -> dict[str, Array]:
+    bound = 1 / math.sqrt(fans(shapes["weight"])[0])
+    return {name: uniform(shape, rng, -bound, bound) for name, shape in shapes.items()}
+
+
+@draw_parameters.register
 def _prelu(_layer: PReLU, shapes: Shapes, _rng: Generator) -> dict[str, Array]:
     return {name: constant(shape, 0.25) for name, shape in shapes.items()}
+
+
+@draw_parameters.register(BatchNorm1d)
+@draw_parameters.register(BatchNorm2d)
+@draw_parameters.register(BatchNorm3d)
+def _batch_norm(_layer: Layer, shapes: Shapes, _rng: Generator) -> dict[str, Array]:
+    return {name: constant(shape, name == "weight") for name, shape in shapes.items()}
+
+
+@draw_parameters.register
+def _embedding(layer: Embedding, shapes: Shapes, rng: Generator) -> dict[str, Array]:
+    weight = normal(shapes["weight"], rng)
+    if layer.padding_idx is not None:
+        weight[layer.padding_idx] = 0
+    return {"weight": weight}
 
 
 @draw_parameters.register

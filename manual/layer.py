@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache
-from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, TypeAlias, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
-# The kind of each argument of `forward`, written as its annotation.
+# The kind of each argument of `forward`, and of an output, written as its annotation.
 Real: TypeAlias = Annotated[Array, "real"]  # input, has a gradient
 Param: TypeAlias = Annotated[Array, "param"]  # learned, has a gradient
 Index: TypeAlias = Annotated[Array, "index"]  # integer, has none
@@ -28,9 +29,20 @@ class Layer:
     defaults. The signature of `forward` is the only declaration of the arguments: their names,
     their order and, by annotation, their kind. A variadic ``*x`` names them x0, x1, …
 
-    All methods are pure: nothing received is written to, and dtype in is dtype out. Of arrays of
-    shape () they may make NumPy scalars, as NumPy does: `Net` and the judge turn them into arrays.
+    The return annotation may declare the kinds of the outputs in the same way:
+    ``tuple[tuple[Real, Buffer], Saved]`` is y with a cotangent and a state without one, which has
+    None in dy. Where the number of outputs depends on the arguments, it names the most. Otherwise
+    every output has a cotangent.
+
+    All methods are pure: nothing received is written to, and dtype in is dtype out. So masks and
+    noise are arguments, state is an argument and an output, and training or evaluation is a field.
+    Of arrays of shape () they may make NumPy scalars, as NumPy does: `Net` and the judge turn them
+    into arrays.
+
+    `by_design` names the gradients that are not the forward's derivative by design, with a reason.
     """
+
+    by_design: ClassVar[Mapping[str, str]] = {}
 
     def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, Saved]:
         """Return the output ``y`` and the tuple ``saved`` that `backward` unpacks."""
@@ -59,6 +71,21 @@ class Layer:
         """
         kind: Any = type(self)
         return dict(_kinds_of(kind, count))
+
+    def output_kinds(self, count: int) -> tuple[str, ...] | None:
+        """The kinds of `count` outputs, in order; None where `forward` declares none."""
+        kind: Any = type(self)
+        declared = _declared_outputs(kind)
+        return declared[:count] if declared else None
+
+
+@cache
+def _declared_outputs(layer: Any) -> tuple[str, ...]:
+    """The kinds in the return annotation ``tuple[tuple[Real, Buffer], Saved]``; () without any."""
+    both = get_args(get_type_hints(layer.forward, include_extras=True).get("return"))
+    outputs = get_args(both[0]) if both else ()
+    declared = any(get_origin(hint) is Annotated for hint in outputs)
+    return tuple(map(_kind, outputs)) if declared else ()
 
 
 @cache

@@ -36,6 +36,14 @@ class Step:
         names = self.layer.argument_kinds(len(self.args))
         return tuple((n, a) for n, a in zip(names, self.args, strict=True) if a is not None)
 
+    @cached_property
+    def state(self) -> frozenset[str]:
+        """The names of the outputs that have no cotangent, such as running statistics."""
+        if isinstance(self.out, str):
+            return frozenset()
+        kinds = self.layer.output_kinds(len(self.out)) or ()
+        return frozenset(out for out, k in zip(self.out, kinds, strict=False) if k != "real")
+
 
 class NetError(ValueError):
     """A network that cannot be built, or arrays that do not fit it."""
@@ -77,8 +85,10 @@ class Net(Layer):
                 unread.pop(name, None)
             for name in step.outs:
                 _bind(name, here, known, unread)
+            for name in step.state:
+                del unread[name]
         for name in self.steps[-1].outs:
-            unread.pop(name)
+            unread.pop(name, None)
         for name, where in unread.items():
             raise NetError(f"{where}: nobody reads {name!r}; read it or leave it out")
 
@@ -97,6 +107,9 @@ class Net(Layer):
         if count != len(self.inputs):
             raise TypeError(f"the network takes {len(self.inputs)} arrays, not {count}")
         return self.kinds
+
+    def output_kinds(self, count: int) -> tuple[str, ...] | None:
+        return self.steps[-1].layer.output_kinds(count)
 
     def forward(self, *args: Any) -> tuple[Any, Saved]:
         if len(args) != len(self.inputs):
@@ -175,7 +188,7 @@ class Net(Layer):
         for i, step in enumerate(self.steps):
             slots = tuple((own, name) for own, name in step.slots if name in variable)
             if slots:
-                variable.update(step.outs)
+                variable.update(set(step.outs) - step.state)
             wanted: Wanted = None
             if slots != step.slots:
                 wanted = frozenset(own for own, _ in slots)

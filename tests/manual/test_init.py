@@ -15,7 +15,10 @@ from manual import init
 from manual.init import draw_parameters, initial
 from manual.layer import Array, Layer
 from manual.layers.activation import PReLU
+from manual.layers.conv import Conv2d
 from manual.layers.linear import Bilinear, Linear
+from manual.layers.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from manual.layers.sparse import Embedding
 from manual.net import Net, Step
 from tests.strategies.rules import cases_for
 
@@ -33,6 +36,11 @@ MODULES: list[tuple[Layer, torch.nn.Module]] = [
     (Linear(), torch.nn.Linear(37, 83, dtype=torch.float64)),
     (Bilinear(), torch.nn.Bilinear(37, 5, 83, dtype=torch.float64)),
     (PReLU(), torch.nn.PReLU(83, dtype=torch.float64)),
+    (Conv2d(groups=2), torch.nn.Conv2d(14, 82, (3, 5), groups=2, dtype=torch.float64)),
+    (BatchNorm1d(), torch.nn.BatchNorm1d(83, dtype=torch.float64)),
+    (BatchNorm2d(), torch.nn.BatchNorm2d(83, dtype=torch.float64)),
+    (BatchNorm3d(), torch.nn.BatchNorm3d(83, dtype=torch.float64)),
+    (Embedding(4), torch.nn.Embedding(37, 83, 4, dtype=torch.float64)),
 ]
 
 

@@ -58,6 +58,8 @@ def test_backward_is_the_forward_s_derivative(kind: type[Layer], data: st.DataOb
             continue
         assert grads[name].shape == arg.shape
         assert grads[name].dtype == arg.dtype
+        if name in case.layer.by_design:
+            continue
         # A mean over nothing is NaN, which has no derivative.
         if case.dtype == "float64" and all(np.isfinite(part).all() for part in as_tuple(y)):
             compare(case, name, args, grads[name])
@@ -111,6 +113,8 @@ def chained(case: Case, name: str, args: list[Any], v: Any) -> tuple[float, floa
         values.update(zip(step.outs, as_tuple(y), strict=True))
         for out in step.outs:
             moved[out] = np.zeros((2, *values[out].shape))
+            if out in step.state:
+                continue
             for entry in np.ndindex(values[out].shape):
                 row = step.layer.backward(saved, one_entry(step, values, out, entry))
                 for own, key in step.slots:

@@ -16,11 +16,12 @@ from gradproof.subject.layer import named_arguments
 from manual.layers.arithmetic import Add, Multiply, Subtract
 from manual.layers.linear import Linear
 from manual.layers.shape import Concatenate, Split
+from manual.layers.sparse import Embedding
 from manual.net import Net, Step
-from tests.strategies.rules import cases_for, sizes
+from tests.strategies.rules import LARGEST, cases_for, limited, sizes
 
 MOST_STEPS = 12
-LARGEST = 300  # entries of a value; a step that makes more is taken back
+MOST_RANK = 5
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Program:
     def sensible(self, length: int) -> bool:
         """Whether nothing grew too large or empty, and a single number comes only at the end."""
         sizes = [prod(shape) for shape in self.shapes.values()]
-        early = len(self.steps) < length and sizes[-1] == 1
+        early = len(self.steps) < length and prod(self.shapes[self.unread[-1]]) == 1
         return len(self.steps) <= length and min(sizes) > 0 and max(sizes) <= LARGEST and not early
 
     def input(self, name: str, entry: Entry, kind: str) -> str:
@@ -54,9 +55,11 @@ class Program:
         name = f"h{len(self.steps) + 1}"
         outputs, several = _output_shapes(layer, [self._entry(a) for a in args.values()])
         outs = tuple(f"{name}_{i}" for i in range(len(outputs))) if several else (name,)
-        self.steps.append(Step(outs if several else name, layer, tuple(args.values())))
+        step = Step(outs if several else name, layer, tuple(args.values()))
+        self.steps.append(step)
         self.shapes.update(zip(outs, outputs, strict=True))
-        self.unread = [n for n in self.unread if n not in args.values()] + list(outs)
+        self.unread = [n for n in self.unread if n not in args.values()]
+        self.unread += [n for n in outs if n not in step.state]
 
     def _entry(self, name: str | None) -> Entry | None:
         if name is None:
@@ -84,19 +87,38 @@ def _output_shapes(layer: Any, entries: list[Entry | None]) -> tuple[list[Shape]
 
 
 @cache
-def _placeable() -> tuple[tuple[type, CaseRule], ...]:
-    return tuple((kind, rule) for kind, rule in cases_for.items())
+def _fitting(rank: int, few: bool) -> tuple[CaseRule, ...]:
+    """The rules that take so many axes; few: only those that do not take any number of them.
+
+    A rule for 1 to 4 axes is one for any number: the harness draws no more. Of the few, those that
+    take this number alone come twice, since nothing else leads to them.
+    """
+    anything = {k for k, rule in cases_for.items() if rule.rank[0] <= 1 and rule.rank[1] >= 4}
+    fixed = {k for k, r in cases_for.items() if r.rank[0] <= rank <= r.rank[1]} - anything
+    alone = {k for k in fixed if cases_for[k].rank == (rank, rank)}
+    chosen = [*fixed, *alone] if few else [*fixed, *anything]
+    return tuple(rule for kind, rule in cases_for.items() for _ in range(chosen.count(kind)))
 
 
-@cases_for(Net, rank=(1, 3), empty=False)
+_one_in_12 = st.integers(0, 11)
+_lengths = st.integers(1, MOST_STEPS)
+_either = st.booleans()
+
+
+@cases_for(Net, rank=(1, MOST_RANK), empty=False)
 def net(draw: Draw, x: Shape) -> Spec:
     program = Program()
-    program.shapes[program.input("x", real(*x), "real")] = x
-    program.unread = ["x"]
-    length = draw(st.integers(1, MOST_STEPS))
+    if len(x) < MOST_RANK and draw(_one_in_12) == 11:
+        table = cases_for[Embedding].rule(draw, limited(x, LARGEST // 5))
+        program.add(table.layer, _arguments(draw, program, table, "x"))
+    else:
+        x = limited(x)
+        program.shapes[program.input("x", real(*x), "real")] = x
+        program.unread = ["x"]
+    length = draw(_lengths)
     for _ in range(3 * length):
         before = program.copy()
-        draw(st.sampled_from(_MOVES))(draw, program, program.unread[-1])
+        draw(_moves)(draw, program, program.unread[-1])
         while len(program.unread) > 1:
             _join(program)
         if not program.sensible(length):
@@ -112,25 +134,28 @@ def _dense(draw: Draw, program: Program, current: str) -> None:
     shape = program.shapes[current]
     if not shape:
         return _any_layer(draw, program, current)
-    out = shape[-1] if draw(st.booleans()) else draw(sizes)
+    out = shape[-1] if draw(_either) else draw(sizes)
     n = len(program.steps) + 1
     weights = [k for k in program.learned if program.inputs[k].shape == (out, shape[-1])]
-    if weights and draw(st.booleans()):  # tied
+    if weights and draw(_either):  # tied
         weight = draw(st.sampled_from(sorted(weights)))
     else:
         weight = program.input(f"h{n}.weight", real(out, shape[-1]), "param")
     args: dict[str, str | None] = {"x": current, "weight": weight}
-    if draw(st.booleans()):
+    if draw(_either):
         args["bias"] = program.input(f"h{n}.bias", real(out), "param")
     program.add(Linear(), args)
     return None
+
+
+_joins = st.sampled_from([Add(), Subtract(), Multiply(), Concatenate(dim=-1)])
 
 
 def _residual(draw: Draw, program: Program, current: str) -> None:
     """The current value and an earlier one of its shape (perhaps itself) or an input, combined."""
     shape = program.shapes[current]
     same = [n for n, s in program.shapes.items() if s == shape]
-    layer = draw(st.sampled_from([Add(), Subtract(), Multiply(), Concatenate(dim=-1)]))
+    layer = draw(_joins)
     if isinstance(layer, Concatenate) and not shape:
         layer = Add()
     other = draw(st.sampled_from([*same, *same, None]))
@@ -156,12 +181,24 @@ def _parted(draw: Draw, program: Program, current: str) -> None:
 
 def _any_layer(draw: Draw, program: Program, current: str) -> None:
     """Any layer whose case strategy fits the current value; it is left alone if none is found."""
-    shape = program.shapes[current]
-    rules = [r for _, r in _placeable() if r.rank[0] <= len(shape) <= r.rank[1]]
+    rules = _fitting(len(program.shapes[current]), few=False)
+    if rules:
+        _place(draw, program, current, _one_of(draw, rules))
+
+
+def _fitted_layer(draw: Draw, program: Program, current: str) -> None:
+    """A layer for just so many axes, as a convolution is; those would seldom be drawn else."""
+    rules = _fitting(len(program.shapes[current]), few=True)
     if not rules:
-        return
-    rule = rules[draw(st.integers(0, 9999)) * 7919 % len(rules)]  # evenly: no layer is simplest
-    _place(draw, program, current, rule)
+        return _any_layer(draw, program, current)
+    return _place(draw, program, current, _one_of(draw, rules))
+
+
+def _one_of(draw: Draw, rules: tuple[CaseRule, ...]) -> CaseRule:
+    return rules[draw(_any_number) * 7919 % len(rules)]  # evenly: no layer is simplest
+
+
+_any_number = st.integers(0, 9999)
 
 
 def _nested(draw: Draw, program: Program, current: str) -> None:
@@ -177,7 +214,11 @@ def _place(draw: Draw, program: Program, current: str, rule: CaseRule) -> None:
     drawn = rule.rule(draw, shape)
     if isinstance(drawn.layer, Net) and len(program.steps) + len(drawn.layer.steps) > MOST_STEPS:
         return
-    first, entry = next(iter(drawn.entries.items()))
+    entry = next(iter(drawn.entries.values()))
+    if entry.domain == "index":
+        if shape and not isinstance(drawn.layer, Net):
+            _look_up(draw, program, current, rule.rule(draw, shape[:-1]))
+        return
     if entry.shape != shape:
         return
     if entry.domain != "real":
@@ -188,18 +229,36 @@ def _place(draw: Draw, program: Program, current: str, rule: CaseRule) -> None:
             return
         program.add(into, {"x": current})
         current = program.unread[-1]
+    program.add(drawn.layer, _arguments(draw, program, drawn, current))
+
+
+def _look_up(draw: Draw, program: Program, current: str, drawn: Spec) -> None:
+    """A layer of integers, on an input of its own; its output is set beside the current value."""
+    ids = f"h{len(program.steps) + 1}.x"
+    program.add(drawn.layer, _arguments(draw, program, drawn, ids))
+    row = program.unread[-1]
+    if program.shapes[row][:-1] == program.shapes[current][:-1]:
+        program.add(Concatenate(dim=-1), {"x0": current, "x1": row})
+
+
+def _arguments(draw: Draw, program: Program, drawn: Spec, first: str) -> dict[str, str | None]:
+    """The names of a layer's arguments: `first`, then inputs of its own or known values.
+
+    Where nothing has the name `first`, it is an input as well.
+    """
     n = len(program.steps) + 1
     kinds = named_arguments(drawn.layer, list(drawn.entries))
     args: dict[str, str | None] = dict.fromkeys(kinds)
-    args[first] = current
-    for name, wanted in list(drawn.entries.items())[1:]:
-        known = [k for k, s in program.shapes.items() if s == wanted.shape and k != current]
+    (name, wanted), *others = drawn.entries.items()
+    args[name] = first if first in program.shapes else program.input(first, wanted, kinds[name])
+    for name, wanted in others:
+        known = [k for k, s in program.shapes.items() if s == wanted.shape and k != first]
         reusable = known and wanted.domain == "real" and kinds[name] == "real"
-        if reusable and draw(st.booleans()):
+        if reusable and draw(_either):
             args[name] = draw(st.sampled_from(known))
         else:
             args[name] = program.input(f"h{n}.{name}", wanted, kinds[name])
-    program.add(drawn.layer, args)
+    return args
 
 
 def _join(program: Program) -> None:
@@ -212,9 +271,11 @@ def _join(program: Program) -> None:
     program.add(Concatenate(dim=0), dict(zip(("x0", "x1"), program.unread[-2:], strict=True)))
 
 
-_MOVES: list[Callable[[Draw, Program, str], None]] = [
-    *(_any_layer, _dense, _residual, _any_layer) * 12,
+_choices: list[Callable[[Draw, Program, str], None]] = [
+    *(_any_layer, _dense, _residual, _any_layer, _fitted_layer, _dense, _residual) * 7,
+    *(_any_layer,) * 7,
     _parted,
     _nested,
 ]
 """What may come next; the last two seldom, because they make many steps of one."""
+_moves = st.sampled_from(_choices)
