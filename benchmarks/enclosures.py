@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.proved import NOT_THE_DERIVATIVE, SIDES, Gradient, Network, networks
+from benchmarks.proved import SIDES, Gradient, Network, networks
 from gradproof.errors import InputError
 from gradproof.storage.atomic import write_json, write_text
 from gradproof.storage.environment import environment
@@ -142,7 +142,6 @@ def summary(found: Sequence[Network]) -> dict[str, Any]:
         **{name: total[name] for name in counts},
         "beyond": {side: total[f"{side}_beyond"] for side in SIDES},
         "worst_share_of_the_bound": {side: total[f"{side}_worst_share"] for side in SIDES},
-        "conventions": NOT_THE_DERIVATIVE,
         "bits": {str(b): n for b, n in sorted(Counter(n.bits for n in found if n.bits).items())},
         "ulps": {
             side: _histogram(np.concatenate([g.ulps(side) for g in gradients])) for side in SIDES

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from gradproof.arrays import numbered
 from gradproof.campaign.search import judged
 from gradproof.campaign.sensitivity import plant, plantable
 from gradproof.campaign.task import Task
-from gradproof.cases.case import smooth_names
 from gradproof.judge.verdict import Finding, Judgement
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.network import NetworkOracle
@@ -65,7 +65,8 @@ def measure(
     """
     source = "network" if kind is subject.net else "layer"
     task = Task(source, kind.__name__, cases, seed)
-    for i, (judgement, _) in enumerate(judged(subject, task, shrink=False)):
+    for i, drawn in enumerate(judged(subject, task, shrink=False)):
+        judgement = drawn.judgement
         compared = [f for f in judgement.findings if f.comparison is not None]
         probes = [
             Probe(f, f.comparison, f.depth, greatest)
@@ -152,15 +153,13 @@ def _samples(
     case = finding.case
     terms: list[Any] = []
     if finding.depth == "isolated":
-        arrays = list(case.arrays.values())
-        oracle: Any = Oracle(lambda *t: subject.twin(case.layer, *t), arrays, case.smooth)
-        oracle.set_dy(case.dy)
-        oracle.gradients()
+        oracle: Any = Oracle.of(subject.twin, case)
+        oracle.pull(case.dy)
         terms = oracle.magnitudes()
     else:
         oracle = NetworkOracle(subject.twin, case)
-        oracle.set_dy(case.dy)
-    names = ["y", *(f"y{i}" for i in range(1, len(oracle.y))), *smooth_names(case)]
+        oracle.pull(case.dy)
+    names = [*numbered("y", oracle.y), *oracle.names]
 
     def named(samples: Iterator[list[Any]]) -> Iterator[dict[str, Any]]:
         for sample in samples:

@@ -9,26 +9,31 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.arrays import Array
+from gradproof.arrays import Array, numbered
 from gradproof.campaign.search import judged
 from gradproof.campaign.task import Task
-from gradproof.cases.case import Case, smooth_names
+from gradproof.cases.case import Case, case_of
 from gradproof.judge.compare import measure
 from gradproof.judge.kinks import jumps
 from gradproof.judge.verdict import Judgement
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.network import NetworkOracle
 from gradproof.rounding.bound import C, Comparison, settle
+from gradproof.subject.layer import argument_kinds
 from gradproof.subject.subject import Subject
 from gradproof.witnesses.enclosure.differentiate import Unsupported
 from gradproof.witnesses.enclosure.enclose import MOST, Enclosure, distance, enclose, entries
 
 SIDES = ("manual", "autograd")
-NOT_THE_DERIVATIVE = {
-    "BCELoss": "torch divides by max(x (1 − x), 10⁻¹²), so near 0 and 1 by another number than x's",
-    "GaussianNLLLoss": "torch takes max(var, eps) without a gradient, so below eps it is var's",
-}
-"""Layers whose backward in torch is by design not the derivative of their forward everywhere."""
+
+
+def by_design(subject: Subject) -> dict[str, str]:
+    """Layers whose backward in torch is not everywhere the derivative of their forward → why."""
+    return {
+        name: "; ".join(f"{quantity}: {why}" for quantity, why in kind.by_design.items())
+        for name, kind in subject.layers.items()
+        if getattr(kind, "by_design", None)
+    }
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Gradient:
     bound       the judge's: C noise floors, of which no more samples were taken than needed
     kink        at a kink or tie, or so near to one that rounding crosses it
     decided     False where no precision sufficed
-    convention  beyond its bound because of a layer in NOT_THE_DERIVATIVE, and of no other
+    convention  beyond its bound because of a layer that is no derivative by design, and of no other
     """
 
     layer: str
@@ -85,9 +90,10 @@ def networks(subject: Subject, seed: int) -> Iterator[Network]:
     assert subject.net is not None
     for shard in count(seed * 1_000_003):
         task = Task("network", subject.net.__name__, 100, shard)
-        for judgement, about in judged(subject, task, shrink=False):
+        for drawn in judged(subject, task, shrink=False):
+            judgement = drawn.judgement
             case = judgement.case
-            if about is not None and case.dtype == "float64" and 0 < entries(case) <= MOST:
+            if case.dtype == "float64" and 0 < entries(case) <= MOST:
                 yield measured(subject, judgement)
 
 
@@ -106,16 +112,16 @@ def measured(subject: Subject, judgement: Judgement) -> Network:
     outside = {q: _outside(c, found, q) for q, c in compared.items()}
     against = {q: _against(c, found, q, outside[q]) for q, c in compared.items()}
     oracle = NetworkOracle(subject.twin, case)
-    oracle.set_dy(case.dy)
-    _settle(against, oracle, smooth_names(case))
+    oracle.pull(case.dy)
+    _settle(against, oracle)
     beyond = {q: np.asarray(c.error > c.bound).ravel() for q, c in against.items()}
     kinks = {q: found.kinks[q].ravel() for q in compared}
-    by_design = False
+    excused = False
     if any(b.any() for b in beyond.values()):
         for q, near in _near_kinks(subject, case, against).items():
             kinks[q] = kinks[q] | (beyond[q] & near)
         culprits = _not_derivatives(subject, case, oracle)
-        by_design = bool(culprits) and culprits <= set(NOT_THE_DERIVATIVE)
+        excused = bool(culprits) and culprits <= set(by_design(subject))
     gradients = [
         Gradient(
             next(type(s.layer).__name__ for s in case.layer.steps if q in s.args),
@@ -124,7 +130,7 @@ def measured(subject: Subject, judgement: Judgement) -> Network:
             c.bound.ravel(),
             kinks[q],
             found.decided[q].ravel(),
-            beyond[q] & ~kinks[q] & by_design & _agree(c),
+            beyond[q] & ~kinks[q] & excused & _agree(c),
         )
         for q, c in against.items()
     ]
@@ -161,9 +167,9 @@ def _agree(c: Comparison) -> Array:
         return np.asarray(np.abs(c.manual - c.reference) <= c.bound).ravel()
 
 
-def _settle(pending: dict[str, Comparison], oracle: NetworkOracle, smooth: list[str]) -> None:
+def _settle(pending: dict[str, Comparison], oracle: NetworkOracle) -> None:
     """Sample a network's noise until all is within its bound."""
-    names = [*(f"output {i}" for i in range(len(oracle.y))), *smooth]
+    names = [*numbered("y", oracle.y), *oracle.names]
     for stage in (oracle.cheap_samples, oracle.thorough_samples):
         pairs = (zip(names, sample, strict=True) for sample in stage())
         settle(pending, ({n: s for n, s in sample if s is not None} for sample in pairs))
@@ -172,7 +178,7 @@ def _settle(pending: dict[str, Comparison], oracle: NetworkOracle, smooth: list[
 def _near_kinks(subject: Subject, case: Case, against: dict[str, Comparison]) -> dict[str, Array]:
     """Where both sides chose at a kink within rounding; the exact point lies beside it."""
     found = {}
-    hulls = jumps(lambda *t: subject.twin(case.layer, *t), case, directions=8)
+    hulls = jumps(subject.twin, case, directions=8)
     for quantity, (low, high) in hulls.items():
         if quantity in against:
             c = against[quantity]
@@ -190,14 +196,14 @@ def _not_derivatives(subject: Subject, case: Case, oracle: NetworkOracle) -> set
     """
     found: set[str] = set()
     for i, step in enumerate(case.layer.steps):
-        kinds = step.layer.argument_kinds(len(step.args))
+        kinds = argument_kinds(step.layer, len(step.args))
         given = dict(zip(kinds, oracle.given[i], strict=True))
-        alone = Case(step.layer, given, kinds, case.dtype, dy=oracle.cotangents[i])
+        alone = case_of(step.layer, given, kinds, case.dtype, dy=oracle.cotangents[i])
         if all(d is None for d in alone.dy):
             continue
         if hasattr(step.layer, "steps"):
             inner = NetworkOracle(subject.twin, alone)
-            inner.set_dy(alone.dy)
+            inner.pull(alone.dy)
             found |= _not_derivatives(subject, alone, inner)
         elif not is_derivative(subject, alone):
             found.add(alone.kind)
@@ -213,15 +219,11 @@ def is_derivative(subject: Subject, case: Case) -> bool:
         found = enclose(case)
     except Unsupported:
         return True
-    oracle = Oracle(
-        lambda *t: subject.twin(case.layer, *t), list(case.arrays.values()), case.smooth
-    )
-    oracle.set_dy(case.dy)
-    names = smooth_names(case)
+    oracle = Oracle.of(subject.twin, case)
     pending = {}
-    for name, g in zip(names, oracle.gradients(), strict=True):
+    for name, g in oracle.pull(case.dy).items():
         if g is not None:
             c = Comparison(g, g, case.scale)
             pending[name] = _against(c, found, name, _outside(c, found, name))
-    measure(pending, oracle, names)
+    measure(pending, oracle)
     return all(c.within() for c in pending.values())

@@ -109,9 +109,9 @@ def variants(subject: Subject, name: str) -> Iterator[Any]:
     Each also with options that a single-precision number does not hold.
     """
     seen: set[Any] = set()
-    for judgement, _ in judged(subject, Task("layer", name, _DRAWS, 0), shrink=False):
-        layer = judgement.case.layer
-        given = [n for n, a in judgement.case.arrays.items() if a is not None]
+    for drawn in judged(subject, Task("layer", name, _DRAWS, 0), shrink=False):
+        layer = drawn.case.layer
+        given = [n for n, a in drawn.case.arrays.items() if a is not None]
         if given != ["x"] or layer in seen or not is_elementwise(layer):
             continue
         floats = {f.name: getattr(layer, f.name) for f in fields(layer)}

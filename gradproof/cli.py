@@ -221,7 +221,7 @@ def _soak(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(
             f"gradproof: interrupted; the finished shards are in {options.out / soak.JOURNAL}, "
-            "and the same command goes on",
+            "and the same command continues",
             file=sys.stderr,
         )
         return 2

@@ -28,7 +28,7 @@ _TRIES = 200
 def drawn(subject: Subject, kind: type, count: int, seed: int) -> list[Case]:
     """The cases that a run of gradproof with this seed draws."""
     task = Task("layer", kind.__name__, count, seed)
-    return [judgement.case for judgement, _ in judged(subject, task, shrink=False)]
+    return [drawn.judgement.case for drawn in judged(subject, task, shrink=False)]
 
 
 def ordinary(subject: Subject, kind: type, count: int) -> list[Case]:

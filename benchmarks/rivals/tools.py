@@ -22,9 +22,7 @@ from benchmarks.rivals.by_hand import ByHand
 from benchmarks.rivals.wrapped import HandWritten, for_jax
 from gradproof.arrays import Array
 from gradproof.cases.case import Case
-from gradproof.judge.clock import Clock
 from gradproof.judge.dispatch import judge
-from gradproof.judge.verdict import SEVERITY, verdict_of
 from gradproof.oracle.layer import Oracle
 from gradproof.subject.subject import Subject
 
@@ -74,8 +72,7 @@ def tools(subject: Subject) -> list[Tool]:
 
 def gradproof(subject: Subject, case: Case) -> bool:
     """This project's verdict: `disagree` or `error`."""
-    verdict = verdict_of(subject, judge(subject, case, Clock()))
-    return SEVERITY[verdict] >= SEVERITY["disagree"]
+    return judge(subject, case).flagged
 
 
 def gradcheck(case: Case, *, fast: bool) -> bool:
@@ -159,11 +156,11 @@ def compared(
     outputs, kept = hand.forward(*hand.inputs)
     dy = [np.ones_like(d) for d in hand.dy] if ones else hand.dy
     grads = hand.gradients(kept, [np.array(d) for d in dy])
-    oracle = Oracle(partial(subject.twin, case.layer), list(case.arrays.values()), case.smooth)
+    oracle = Oracle.of(subject.twin, case)
     left = iter(dy)
-    oracle.set_dy([None if d is None else next(left) for d in case.dy])
+    pulled = oracle.pull([None if d is None else next(left) for d in case.dy])
     expected = [y for y, d in zip(oracle.y, case.dy, strict=True) if d is not None]
-    for x, g in zip(hand.inputs, oracle.gradients(), strict=True):
+    for x, g in zip(hand.inputs, pulled.values(), strict=True):
         expected.append(np.zeros_like(x) if g is None else g)
     return any(far(m, e) for m, e in zip([*outputs, *grads], expected, strict=True))
 

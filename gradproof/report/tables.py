@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -61,24 +61,6 @@ class Totals:
     @property
     def bad(self) -> int:
         return self.disagreements + self.cases_disagreeing + self.training_disagreements
-
-
-def settled(run: Run) -> Run:
-    """The run with undeclared conventions as what they are: disagreements.
-
-    An array's row says only that it follows another convention than the reference; whether the
-    subject declares that one shows in the verdict on the whole example.
-    """
-    rows = run.agreement
-    cause = rows["cause"].where(rows["cause"] != "", "a convention that is not declared")
-    declared = list(run.info.get("conventions") or {})
-    undeclared = rows["example"].isin(unexplained(run)["example"])
-    undeclared &= (rows["verdict"] == "convention") & ~rows["kind"].isin(declared)
-    changed = rows.assign(
-        verdict=rows["verdict"].mask(undeclared, "disagree"),
-        cause=rows["cause"].mask(undeclared, cause),
-    )
-    return replace(run, agreement=changed)
 
 
 def unexplained(run: Run) -> pd.DataFrame:

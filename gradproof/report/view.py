@@ -48,7 +48,6 @@ class View:
 
 def view(run: Run, sections: tuple[Section, ...], files: tuple[str, ...]) -> View:
     """`files` are the data files that will lie beside the report."""
-    run = tables.settled(run)
     totals = tables.totals(run)
     verdict = tables.verdict(run, totals)
     layers = tables.layers(run)

@@ -26,8 +26,7 @@ class Embedding(Layer):
     padding_idx: int | None = None
     scale_grad_by_freq: bool = False
     by_design: ClassVar[dict[str, str]] = {
-        "weight": "the row padding_idx has no gradient, and scale_grad_by_freq divides rows, "
-        "by design"
+        "weight": "the row padding_idx has no gradient, and scale_grad_by_freq divides rows"
     }
 
     def forward(self, x: Index, weight: Param) -> tuple[Array, Saved]:

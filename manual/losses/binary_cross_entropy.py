@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -32,6 +33,9 @@ class BCELoss(Layer):
     """
 
     reduction: str = "mean"
+    by_design: ClassVar[dict[str, str]] = {
+        "x": "the divisor is max(x (1 − x), 10⁻¹²), so near 0 and 1 another number than x's"
+    }
 
     def __post_init__(self) -> None:
         check_reduction(self.reduction)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -126,6 +127,9 @@ class GaussianNLLLoss(Layer):
     full: bool = False
     eps: float = 1e-6
     reduction: str = "mean"
+    by_design: ClassVar[dict[str, str]] = {
+        "var": "max(var, eps) is taken without a gradient, so below eps it is var's"
+    }
 
     def __post_init__(self) -> None:
         check_reduction(self.reduction)

@@ -142,7 +142,7 @@ SUMS = {
     "summed over axis 1 instead of 0": Mistake(
         case_of(Add(), x=normal(3, 3), other=normal(3)), lambda g, s, d: d.sum(axis=1), name="other"
     ),
-    "off by 2e-05 of the value: eps in another place, or precision lost": Mistake(
+    "off by 2e-05 of the value: eps at the wrong place, or precision lost": Mistake(
         EVEN, lambda g, s, d: g["x"] * (1 + 1e-5 * normal(4, 5, seed=3))
     ),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 pytest.importorskip("torch", reason="layers are judged against torch")
 
+from gradproof.judge.dispatch import judge
 from gradproof.judge.kinks import jumps
 from gradproof.judge.verdict import Finding
 from manual.layers.activation import ELU, LeakyReLU, ReLU
@@ -58,7 +58,10 @@ def verdict(monkeypatch: Any, layer: Any, kink: float, slope: float) -> Finding:
 def test_the_other_side_is_a_convention(
     monkeypatch: Any, layer: Any, kink: float, slope: float
 ) -> None:
-    assert verdict(monkeypatch, layer, kink, slope).verdict == "convention"
+    found = verdict(monkeypatch, layer, kink, slope)
+    assert found.choice and found.verdict == "disagree"
+    declared = replace(SUBJECT, conventions={found.kind: "as it is"})
+    assert judge(declared, found.layer_case).findings[-1].verdict == "convention"
 
 
 @pytest.mark.parametrize(("layer", "kink", "slope"), OTHER_SIDES)
@@ -66,7 +69,8 @@ def test_beyond_both_sides_is_wrong(
     monkeypatch: Any, layer: Any, kink: float, slope: float
 ) -> None:
     outside = slope + 1e-6 if slope > 0 else slope - 1e-6
-    assert verdict(monkeypatch, layer, kink, outside).verdict == "disagree"
+    found = verdict(monkeypatch, layer, kink, outside)
+    assert found.verdict == "disagree" and not found.choice
 
 
 def test_a_smooth_place_has_no_other_side(monkeypatch: Any) -> None:
@@ -91,7 +95,7 @@ def test_the_slopes_on_either_side(
     case = replace(case_of(layer, dtype, x=np.array(x)), dy=(np.array(dy, dtype),))
     few = 1 if np.count_nonzero(np.array(x) == max(x)) < 3 else 8  # enough for two that tie
     for directions in (few, 8):
-        found = jumps(partial(SUBJECT.twin, layer), case, directions)
+        found = jumps(SUBJECT.twin, case, directions)
         assert [np.round(side, 6).tolist() for side in found["x"]] == [low, high]
 
 
@@ -99,7 +103,7 @@ def test_where_there_is_no_kink_there_is_no_jump() -> None:
     other = np.array([[1.0, -1.0]])
     case = case_of(Multiply(), x=np.array([[0.0], [2.0]]), other=other)
     case = replace(case, dy=(np.ones((2, 2)),))
-    assert jumps(partial(SUBJECT.twin, case.layer), case, 8) == {}
+    assert jumps(SUBJECT.twin, case, 8) == {}
 
 
 def test_what_is_at_the_edge_of_its_domain_is_moved_inside() -> None:
@@ -107,7 +111,7 @@ def test_what_is_at_the_edge_of_its_domain_is_moved_inside() -> None:
     half = np.full(3, 0.5)
     case = case_of(BCELoss(reduction="none"), x=np.array([0.0, 1.0, 0.25]), target=half)
     case = replace(case, dy=(np.ones(3),))
-    assert "x" not in jumps(partial(SUBJECT.twin, case.layer), case, 8)
+    assert "x" not in jumps(SUBJECT.twin, case, 8)
 
 
 def nested(*steps: Step) -> Net:

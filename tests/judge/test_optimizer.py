@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradproof.cases.file import load, save
-from gradproof.cases.optimizer_case import OptimizerCase
+from gradproof.cases.optimizer_case import OptimizerCase, UpdateCase
 from gradproof.counterexamples.replay import replay
 from gradproof.counterexamples.write import write
 from gradproof.errors import InputError
@@ -62,7 +62,7 @@ def test_nearby_gradients_and_state_differ_in_the_last_place() -> None:
         name: {"exp_avg": g, "exp_avg_sq": g * g, "step": np.array(2.0)}
         for name, g in grads.items()
     }
-    twin = ReferenceStep(SUBJECT, Adam(), params, grads, state)
+    twin = ReferenceStep(SUBJECT, UpdateCase(Adam(), params, grads, state, "float64"))
     moved = [twin.nearby(seed) for seed in range(40)]
     for near, held in moved:
         for name, g in grads.items():
@@ -85,7 +85,8 @@ def test_nearby_gradients_and_state_differ_in_the_last_place() -> None:
 def test_the_noise_of_a_step_is_that_of_its_gradients_and_arithmetic() -> None:
     params = {"p0": np.array([1.0, 2.0])}
     grads = {"p0": np.array([0.5, -0.5])}
-    found = list(noise_samples(ReferenceStep(SUBJECT, SGD(lr=0.1), params, grads, {})))
+    case = UpdateCase(SGD(lr=0.1), params, grads, {}, "float64")
+    found = list(noise_samples(ReferenceStep(SUBJECT, case)))
     assert len(found) == THOROUGH
     off = np.array([disturbed - exact for disturbed, exact in (s["p0"] for s in found)])
     assert (np.abs(off).max(axis=0) > 2.0**-53).all()

@@ -182,7 +182,7 @@ def test_torch_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SUBJECT.__dict__, "twin", no_gradient)
     assert verdict_on(CASE) == (
         "manual = complex step = enclosure ≠ autograd",
-        "PyTorch is wrong here, or its rule is no derivative by design (detach, padding_idx)",
+        "PyTorch is wrong here, or its rule is no derivative by design (then name it in `by_design`)",
     )
 
 
@@ -225,6 +225,7 @@ def test_torchs_hardsigmoid_is_found_out(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_convention_is_a_kink() -> None:
     finding = _relu_at_zero("convention")
+    finding.choice = True
     vote = votes(SUBJECT, finding)
     assert vote.verdict == "kink: another choice than PyTorch's"
 
@@ -255,8 +256,8 @@ def test_at_a_kink_torch_may_be_the_one_that_is_outside(monkeypatch: pytest.Monk
     right = SUBJECT.twin
     monkeypatch.setitem(SUBJECT.__dict__, "twin", outside)
     finding, _ = culprit_of(case_of(ReLU(), x=np.array([0.0, 2.0, 3.0])))
-    assert finding.verdict == "convention"  # a jump of its own is what the twin has there
-    finding.verdict = "disagree"
+    assert finding.choice  # a jump of its own is what the twin has there
+    finding.choice = False
     vote = votes(SUBJECT, finding)
     assert vote.agreement == "kink: manual is a one-sided derivative, autograd is not"
     assert vote.verdict == "kink: another choice than PyTorch's"

@@ -77,7 +77,7 @@ def test_the_parameters_and_the_state_of_each_step(monkeypatch: pytest.MonkeyPat
     ]
     first = STEPS.grads(0)["p0"]
     assert np.array_equal(found.arrays["0 p0.momentum_buffer"], first)
-    assert np.array_equal(found.arrays["0 p0"], STEPS.params()["p0"] - first / 2)
+    assert np.array_equal(found.arrays["0 p0"], STEPS.arrays["p0"] - first / 2)
     assert found.said == "[]"
     monkeypatch.setattr(SGD, "update", lambda s, p, g, m: (p, {"momentum_buffer": p}))
     assert behaviour(STEPS).said == "[('p0.momentum_buffer', 'p0')]"

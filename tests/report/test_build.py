@@ -119,21 +119,6 @@ def test_counterexamples_beyond_those_shown_and_one_without_a_message(tmp_path: 
     )
 
 
-def test_an_undeclared_convention_is_a_disagreement(run: Path) -> None:
-    names = [f.name for f in fields(Agreement)]
-    path = run / "parts/agreement-0.jsonl"
-    row = dict(zip(names, json.loads(path.read_text("utf-8").splitlines()[1]), strict=True))
-    row |= {"example": "Tanh-0", "kind": "Tanh", "verdict": "convention", "cause": ""}
-    append(path, json.dumps(list(row.values())) + "\n")
-    for part in (run / "parts").glob("examples-*"):
-        text = re.sub(r'("Tanh-0".*)"agree"', r'\1"disagree"', part.read_text("utf-8"))
-        part.write_text(text, encoding="utf-8")
-    page, _ = report(run)
-    assert "1 array disagrees" in page and "a convention that is not declared" in page
-    rows = pd.read_csv(run.parent / "out/agreement.csv")
-    assert not rows["verdict"].eq("disagree").any()  # the rows stay as they were written
-
-
 @pytest.mark.parametrize(
     ("arrays", "other", "told"), [(20, [], 1), (19, [], 0), (20, ["agree"], 0)]
 )

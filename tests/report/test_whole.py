@@ -88,7 +88,7 @@ def test_a_wrong_run(tmp_path: Path) -> None:
     run = make_run(
         tmp_path, networks=4, steps=2, optimizers=2, kinds=KINDS, wrong=["GELU", "Linear"]
     )
-    edit(run, "agreement", "Tanh-0", verdict="convention", cause="")
+    edit(run, "agreement", "Tanh-0", verdict="disagree", cause="another side of a kink")
     edit(run, "examples", "Tanh-0", verdict="disagree")
     edit(run, "examples", "LogSumExp-0", verdict="error")
     edit(run, "agreement", "LogSumExp-1", worst_ratio=float("nan"), verdict="disagree", cause="")
