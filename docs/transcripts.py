@@ -82,7 +82,7 @@ def message(bug: Bug) -> str:
     """The message on the smallest case that the judge finds."""
     with bug.planted(), TemporaryDirectory() as folder, chdir(folder):
         case = smallest(bug)
-        steps = getattr(case.case.layer, "steps", ())
+        steps = getattr(case.case.target, "steps", ())
         shrunk_from = f"{len(steps)} layers" if len(steps) > 1 else ""
         path = write.write(SUBJECT, case, Path("counterexamples"), shrunk_from)
         return path.with_suffix(".txt").read_text(encoding="utf-8")
@@ -94,7 +94,7 @@ def smallest(bug: Bug) -> Judgement:
     if bug.kind in SUBJECT.layers:
         source = "network" if SUBJECT.layers[bug.kind] is SUBJECT.net else "layer"
     task = Task(source, bug.kind, PROFILES["default"].cases, 0)
-    return next(judgement for judgement, about in judged(SUBJECT, task) if about is None)
+    return next(drawn.shrunk for drawn in judged(SUBJECT, task) if drawn.shrunk is not None)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def judged(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None
     def judge(source: str, target: str, count: int | None = None) -> None:
         rows = config.getoption("--gradproof-rows")
         folder = Path(rows or tmp_path).resolve()
-        for part in ("parts", "witnesses"):
+        for part in ("parts", "counterexamples"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         number = count or config.getoption("--gradproof-cases")
         task = Task(source, target, number, config.getoption("--gradproof-seed"))
@@ -70,7 +70,7 @@ def judged(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None
             sum(done.verdicts.get(v, 0) for v in ("disagree", "error")),
         )
         request.node.user_properties.append(("gradproof", (target, vars(line))))
-        texts = [(folder / w).with_suffix(".txt").read_text() for w in done.witnesses]
+        texts = [(folder / w).with_suffix(".txt").read_text() for w in done.counterexamples]
         if line.failed:
             pytest.fail("\n\n".join(texts) or f"{target} disagrees: {done.verdicts}", pytrace=False)
 

@@ -82,8 +82,8 @@ def show(folder: Path, about: dict[str, Any], layers: Sequence[LayerRow], out: P
     for line in layers:
         if line.warning:
             console.print(line.warning, highlight=False)
-    for witness in about["witnesses"]:
-        text = (folder / witness).with_suffix(".txt")
+    for counterexample in about["counterexamples"]:
+        text = (folder / counterexample).with_suffix(".txt")
         if text.exists():
             console.print(text.read_text(), markup=False, highlight=False, soft_wrap=True)
     counts = ", ".join(f"{n} {what}" for what, n in about["counts"].items())
@@ -125,8 +125,8 @@ def show_soak(found: Summary, asked: int, figures: Path) -> None:
     finished = found.networks >= asked
     console = Console(width=None if Console().is_terminal else 110)
     for fault in found.disagreements:
-        text = (figures.parent / fault.witness).with_suffix(".txt")
-        if fault.witness and text.exists():
+        text = (figures.parent / fault.counterexample).with_suffix(".txt")
+        if fault.counterexample and text.exists():
             console.print(text.read_text(), markup=False, highlight=False, soft_wrap=True)
         times = f"in {fault.networks} networks of a shard"
         console.print(f"flagged: {fault.kind} {fault.quantity}, {times}", highlight=False)

@@ -72,7 +72,7 @@ def write(folder: Path, out: Path) -> None:
     """Write the report of the run in this folder into `out`."""
     subject = load_subject(ROOT)
     report.write(folder, out, subject.sections() if subject.sections else (), files=())
-    (out / "witnesses").rmdir()  # of a run that agrees there are none
+    (out / "counterexamples").rmdir()  # of a run that agrees there are none
 
 
 def main() -> int:

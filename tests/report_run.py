@@ -44,7 +44,7 @@ MESSAGE = """\
   votes            autograd = complex step ≠ manual        → the backward pass is wrong
   likely cause     a factor of the batch size is missing   (weight 0.02× of its bound is fine)
   case             {kind}(<options & more>)  float64  x (2, 3, 3)     shrunk from 6 layers
-  again            gradproof replay witnesses/{stem}.npz
+  again            gradproof replay counterexamples/{stem}.npz
 """
 
 
@@ -65,7 +65,7 @@ def make_run(
     random = np.random.default_rng(seed)
     kinds, wrong = tuple(kinds), tuple(wrong)
     (folder / "parts").mkdir(parents=True)
-    (folder / "witnesses").mkdir()
+    (folder / "counterexamples").mkdir()
     rows: list[Agreement] = []
     examples: list[Example] = []
     for n in range(networks):
@@ -83,12 +83,14 @@ def make_run(
         _write(folder, "agreement", i, (r for r in rows if shard[r.example] == i))
         _write(folder, "examples", i, (e for e in examples if shard[e.example] == i))
     _write(folder, "trajectories", 0, training)
-    for stem in sorted({Path(r.witness).stem for r in rows if r.witness}):
+    for stem in sorted({Path(r.counterexample).stem for r in rows if r.counterexample}):
         kind, quantity = stem.split("-")[:2]
         text = MESSAGE.format(kind=kind, quantity=quantity, stem=stem)
-        (folder / f"witnesses/{stem}.txt").write_text(text, encoding="utf-8")
-        (folder / f"witnesses/{stem}.py").write_text("def test_again(): ...\n", encoding="utf-8")
-        np.savez(folder / f"witnesses/{stem}.npz", x=np.zeros(3))
+        (folder / f"counterexamples/{stem}.txt").write_text(text, encoding="utf-8")
+        (folder / f"counterexamples/{stem}.py").write_text(
+            "def test_again(): ...\n", encoding="utf-8"
+        )
+        np.savez(folder / f"counterexamples/{stem}.npz", x=np.zeros(3))
     info = _info(random, finished, bool(wrong), optimizers)
     (folder / "run.json").write_text(json.dumps(info), encoding="utf-8")
     return folder
@@ -146,7 +148,7 @@ def _row(
         kind, depth, quantity, dtype, str(shape), int(np.prod(shape)), ratio * bound,
         ratio * 16, ratio, ",".join("0" for _ in shape), value + min(ratio, 1e9) * bound, value,
         bound, int(off), 1.0, 1.0, verdict, cause.get(verdict, ""),
-        f"witnesses/{kind}-{quantity}-3fa9.npz" if off and depth == "isolated" else "",
+        f"counterexamples/{kind}-{quantity}-3fa9.npz" if off and depth == "isolated" else "",
     )  # fmt: skip
 
 

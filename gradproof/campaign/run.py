@@ -65,7 +65,7 @@ def _begin(
     try_writing(root / options.out, ", or choose another one with --out")
     try_writing(root / options.runs)
     (folder / "parts").mkdir(parents=True)
-    (folder / "witnesses").mkdir()
+    (folder / "counterexamples").mkdir()
     about = {
         "run": name,
         "started": now(),

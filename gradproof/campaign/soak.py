@@ -1,8 +1,9 @@
 """The soak: very many networks, of which right code should have none flagged.
 
-Whatever is flagged is a false alarm or a true find, and is kept as a witness; of the rest only
-counts are. Each shard of networks is recorded in a journal when it is finished, so a soak may be
-broken off in any way, and goes on where it was. A shard is judged again once its line is deleted.
+Whatever is flagged is a false alarm or a true find, and is kept as a counterexample; of the rest
+only counts are. Each shard of networks is recorded in a journal when it is finished, so a soak may
+be broken off in any way, and goes on where it was. A shard is judged again once its line is
+deleted.
 What the journal holds in all is published when a soak ends.
 """
 
@@ -205,7 +206,7 @@ def _standing(recorded: Shards, tasks: dict[tuple[int, int], Task]) -> Shards:
 
 
 def _work(root: Path, folder: Path, task: Task) -> Done:
-    """Judge a shard; its counts are in `extra`, and `folder` has witnesses of what is flagged."""
+    """Judge a shard: counts in `extra`, counterexamples of what is flagged in `folder`."""
     subject = subject_at(root)
     since = perf_counter()
     done = Done(task)
@@ -213,7 +214,7 @@ def _work(root: Path, folder: Path, task: Task) -> Done:
     hazards: Counter[str] = Counter()
     faults: dict[tuple[str, str], Disagreement] = {}
     short, kinks, samples = b"", 0, 0
-    for drawn, witness in examined(subject, folder, done):
+    for drawn, counterexample in examined(subject, folder, done):
         case, judgement = drawn.case, drawn.judgement
         assert isinstance(case, NetworkCase)
         dtypes[case.dtype] += 1
@@ -226,7 +227,9 @@ def _work(root: Path, folder: Path, task: Task) -> Done:
         if judgement.flagged and culprit is not None:
             key = (culprit.kind, culprit.quantity)
             known = faults.get(key, Disagreement(*key, 0, ""))
-            faults[key] = Disagreement(*key, known.networks + 1, known.witness or witness)
+            faults[key] = Disagreement(
+                *key, known.networks + 1, known.counterexample or counterexample
+            )
     done.extra = {
         "seconds": perf_counter() - since,
         "disagreements": tuple(faults.values()),

@@ -26,13 +26,13 @@ class Disagreement:
     """The networks of a shard in which the judge flagged the same thing.
 
     kind, quantity  the layer's type, and its output or gradient
-    witness         path of the shrunk case, relative to the soak's folder, or ""
+    counterexample         path of the shrunk case, relative to the soak's folder, or ""
     """
 
     kind: str
     quantity: str
     networks: int
-    witness: str
+    counterexample: str
 
 
 @dataclass(frozen=True)

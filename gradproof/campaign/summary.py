@@ -35,7 +35,7 @@ def summarise(done: list[Done]) -> dict[str, Any]:
             "trajectories": sum(d.task.source == "trajectory" for d in done),
             "arrays": sum(d.arrays for d in done),
         },
-        "witnesses": sorted(w for d in done for w in d.witnesses),
+        "counterexamples": sorted(w for d in done for w in d.counterexamples),
         "accuracy": [a for d in done for a in d.extra.get("accuracy", [])],
         "sensitivity": {
             layer: errors for d in done for layer, errors in d.extra.get("sensitivity", {}).items()

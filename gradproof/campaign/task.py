@@ -30,7 +30,7 @@ class Done:
     """The result of a task.
 
     worst      largest error in units of its bound
-    witnesses  counterexamples: paths relative to the run's folder
+    counterexamples  counterexamples: paths relative to the run's folder
     span       start and end, in seconds of a clock that all processes share
     """
 
@@ -39,6 +39,6 @@ class Done:
     arrays: int = 0
     worst: float = 0.0
     verdicts: dict[str, int] = field(default_factory=dict)
-    witnesses: list[str] = field(default_factory=list)
+    counterexamples: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
     span: tuple[float, float] = (0.0, 0.0)

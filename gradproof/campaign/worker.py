@@ -40,12 +40,12 @@ def _done(subject: Subject, folder: Path, run: str, task: Task, shrink: bool) ->
         PartFile(parts / f"agreement-{task.name}.jsonl", Agreement) as agreement,
         PartFile(parts / f"examples-{task.name}.jsonl", Example) as examples,
     ):
-        for drawn, witness in examined(subject, folder, done, shrink):
+        for drawn, counterexample in examined(subject, folder, done, shrink):
             judgement = drawn.judgement
             example = f"{task.name}-{done.examples - 1}"
             network = drawn.case.digest if isinstance(drawn.case, NetworkCase) else ""
             agreement.add(
-                f.row(run, example, network, witness if f.failed else "")
+                f.row(run, example, network, counterexample if f.failed else "")
                 for f in judgement.findings
             )
             examples.add([example_row(run, example, task.source, judgement, drawn.clock)])
@@ -59,15 +59,15 @@ def examined(
 ) -> Iterator[tuple[Drawn, str]]:
     """Yield each case of a task, counted in `done`, and its counterexample's path, or ""."""
     for drawn in judged(subject, done.task, shrink):
-        witness = ""
+        counterexample = ""
         if drawn.shrunk is not None:
             steps = drawn.case.layer.steps if isinstance(drawn.case, NetworkCase) else ()
             shrunk_from = f"{len(steps)} layers" if len(steps) > 1 else ""
-            path = write(subject, drawn.shrunk, folder / "witnesses", shrunk_from)
-            witness = str(path.relative_to(folder))
-            done.witnesses.append(witness)
+            path = write(subject, drawn.shrunk, folder / "counterexamples", shrunk_from)
+            counterexample = str(path.relative_to(folder))
+            done.counterexamples.append(counterexample)
         done.examples += 1
         done.arrays += len(drawn.judgement.findings)
         verdict = drawn.judgement.verdict
         done.verdicts[verdict] = done.verdicts.get(verdict, 0) + 1
-        yield drawn, witness
+        yield drawn, counterexample

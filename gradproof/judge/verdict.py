@@ -75,7 +75,7 @@ class Finding:
         """Whether its ratio means something."""
         return not (self.across or self.choice or self.verdict == "vacuous")
 
-    def row(self, run: str, example: str, network: str, witness: str = "") -> Agreement:
+    def row(self, run: str, example: str, network: str, counterexample: str = "") -> Agreement:
         f = self.figures
         return Agreement(
             run,
@@ -91,7 +91,7 @@ class Finding:
             **vars(f) | {"worst_index": ",".join(map(str, f.worst_index))},
             verdict=self.verdict,
             cause=self.cause,
-            witness=witness,
+            counterexample=counterexample,
         )
 
 

@@ -12,8 +12,8 @@ A run's folder holds
                    processes, networks_per_minute}, accuracy [{dataset, network,
                    optimizer, mode, metric, manual, reference}]; all but `run` may be absent
     parts/         agreement-*.jsonl, trajectories-*.jsonl, examples-*.jsonl: a first line with
-                   the column names, then one JSON list per row (see gradproof.records)
-    witnesses/     per counterexample its arrays (.npz), full message (.txt), stand-alone test (.py)
+                   the column names, then one JSON list per row (see gradproof.storage.rows)
+    counterexamples/   of each its arrays (.npz), full message (.txt), stand-alone test (.py)
 """
 
 from __future__ import annotations

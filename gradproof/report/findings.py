@@ -80,9 +80,9 @@ def findings(run: Run) -> list[Finding]:
 def _owners(run: Run, bad: pd.DataFrame) -> dict[str, str]:
     """Whose counterexample each one is: as a row says, or else as its name begins."""
     owners: dict[str, str] = {}
-    for witness, kind in zip(bad["witness"], bad["kind"], strict=True):
-        if witness:
-            owners.setdefault(PurePosixPath(witness).stem, str(kind))
+    for counterexample, kind in zip(bad["counterexample"], bad["kind"], strict=True):
+        if counterexample:
+            owners.setdefault(PurePosixPath(counterexample).stem, str(kind))
     kinds = set(bad["kind"])
     for stem in run.messages:
         kind = stem.split("-")[0]
@@ -106,28 +106,28 @@ def _finding(run: Run, kind: str, rows: pd.DataFrame, owners: dict[str, str]) ->
         quantities=_list(rows["quantity"]),
         dtypes=_list(rows["dtype"]),
         causes=_list(rows["cause"]),
-        rows=[r | {"message": _message(str(r["witness"]))} for r in records],
+        rows=[r | {"message": _message(str(r["counterexample"]))} for r in records],
         counterexamples=[
             _counterexample(run, stem) for stem, owner in owners.items() if owner == kind
         ],
     )
 
 
-def _message(witness: str) -> str:
-    """The fragment of a witness's message; "" where an array has none."""
-    return f"witness-{anchor(PurePosixPath(witness).stem)}" if witness else ""
+def _message(counterexample: str) -> str:
+    """The fragment of a counterexample's message; "" where an array has none."""
+    return f"counterexample-{anchor(PurePosixPath(counterexample).stem)}" if counterexample else ""
 
 
 def _counterexample(run: Run, stem: str) -> Counterexample:
     text = run.messages.get(stem, "").rstrip()
-    files = sorted(p.name for p in (run.folder / "witnesses").glob(f"{stem}.*"))
+    files = sorted(p.name for p in (run.folder / "counterexamples").glob(f"{stem}.*"))
     lines = text.splitlines()
     return Counterexample(
-        anchor=f"witness-{anchor(stem)}",
+        anchor=f"counterexample-{anchor(stem)}",
         stem=stem,
         summary=shorten(lines[0], 160, placeholder=" …") if lines else stem,
         text=text or "No message was saved with this counterexample.",
-        files=tuple(f"witnesses/{name}" for name in files),
+        files=tuple(f"counterexamples/{name}" for name in files),
     )
 
 

@@ -15,7 +15,7 @@ from gradproof.report import tables
 from gradproof.report import view as views
 from gradproof.report.findings import Counterexample
 
-# Messages are shown up to these lengths; whole, they lie in the witnesses folder.
+# Messages are shown up to these lengths; whole, they lie in the counterexamples folder.
 MESSAGE = 6_000
 ALL_MESSAGES = 200_000
 
@@ -76,6 +76,6 @@ def _shortener() -> Callable[[Counterexample], Any]:
         left -= min(len(case.text), room)
         if len(case.text) <= room:
             return case.text
-        return f"{case.text[:room]}\n… the whole message is in witnesses/{case.stem}.txt"
+        return f"{case.text[:room]}\n… the whole message is in counterexamples/{case.stem}.txt"
 
     return shorten

@@ -45,7 +45,7 @@ class Run:
     agreement: pd.DataFrame
     trajectories: pd.DataFrame
     examples: pd.DataFrame
-    messages: Mapping[str, str]  # a witness's stem → its full failure message
+    messages: Mapping[str, str]  # a counterexample's stem → its full failure message
     truncated: int
 
     @property
@@ -73,8 +73,8 @@ def load(folder: Path) -> Run:
         frames[table], cut = _table(folder, table)
         _same_run(frames[table], str(info["run"]), table)
         truncated += cut
-    witnesses = sorted((folder / "witnesses").glob("*.txt"))
-    messages = {p.stem: p.read_text(encoding="utf-8", errors="replace") for p in witnesses}
+    counterexamples = sorted((folder / "counterexamples").glob("*.txt"))
+    messages = {p.stem: p.read_text(encoding="utf-8", errors="replace") for p in counterexamples}
     return Run(
         folder=folder,
         info=info,

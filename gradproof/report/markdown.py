@@ -139,7 +139,7 @@ def _finding(finding: Finding, left: int) -> list[str]:
         parts += [f"{fence}text\n{text}\n{fence}", files]
     rest = len(finding.counterexamples) - left
     if rest > 0:
-        parts.append(f"{plural(rest, 'more counterexample')} in the witnesses folder.")
+        parts.append(f"{plural(rest, 'more counterexample')} in the counterexamples folder.")
     return parts
 
 

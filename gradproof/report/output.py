@@ -43,7 +43,7 @@ def write_report(
         if folder.resolve() != run.folder.resolve():
             with whole(folder / "run.json") as file:
                 shutil.copyfile(run.folder / "run.json", file)
-            _whole_folder(run.folder / "witnesses", folder / "witnesses")
+            _whole_folder(run.folder / "counterexamples", folder / "counterexamples")
         write_text(folder / "REPORT.md", markdown)
         for name, page in pages.items():
             write_text(folder / name, page)

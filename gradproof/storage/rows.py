@@ -18,7 +18,7 @@ class Agreement:
     worst_index   where that is, as "i,j,k"; manual, reference and bound are the values there
     verdict       agree | convention | vacuous | disagree | error
     cause         the likely cause of a disagreement, in a few words; or why the row is vacuous
-    witness       path of the counterexample's file, relative to the run's folder; or ""
+    counterexample       path of the counterexample's file, relative to the run's folder; or ""
     """
 
     run: str
@@ -43,7 +43,7 @@ class Agreement:
     norm_ratio: float
     verdict: str
     cause: str
-    witness: str
+    counterexample: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,14 +65,14 @@ class Locked:
     """Judges each step's gradients as a network's, and its update as an optimiser's.
 
     The update is judged on the reference's own gradients, so that a wrong gradient and a wrong
-    rule are told apart. `witnesses` are the counterexamples of the first fault of either.
+    rule are told apart. `counterexamples` are the counterexamples of the first fault of either.
     """
 
     def __init__(self, subject: Subject, training: Training, folder: Path) -> None:
         self._subject, self._training, self._folder = subject, training, folder
         self._reference = Reference(subject, training)
         self._blamed: set[str] = set()
-        self.witnesses: list[Path] = []
+        self.counterexamples: list[Path] = []
 
     def step(
         self, number: int, params: Arrays, state: State, batch: Mapping[str, Array], every: bool
@@ -201,7 +201,9 @@ class Locked:
         if judgement.culprit is None:
             return judgement.findings, []
         self._blamed.add(kind)
-        self.witnesses.append(write(self._subject, judgement, self._folder / "witnesses"))
+        self.counterexamples.append(
+            write(self._subject, judgement, self._folder / "counterexamples")
+        )
         return judgement.findings, wrong
 
 

@@ -129,7 +129,9 @@ class _Recording:
             "examples": len(self._worst),
             "arrays": self._arrays,
             "verdicts": verdicts,
-            "witnesses": [str(path.relative_to(folder)) for path in self._locked.witnesses],
+            "counterexamples": [
+                str(path.relative_to(folder)) for path in self._locked.counterexamples
+            ],
             "extra": {"accuracy": list(self._accuracy())},
         }
 

@@ -125,6 +125,7 @@ def test_automatic_bugs_are_hunted_in_all_that_a_layer_goes_through(tmp_path: Pa
     found = hunted(tmp_path, study.Options(("Linear", "Tanh"), only="automatic"))
     assert {(t.bug.function, t.kinds, t.callers) for t in found} == {
         ("manual.layers.linear:Linear.backward", ("Linear",), ("Linear",)),
+        ("manual.layers.linear:Linear._gradients", ("Linear",), ("Linear",)),
         ("manual.numeric:rows", ("Linear",), ("Linear",)),
         (TANH, ("Tanh",), ("Tanh",)),
     }
@@ -311,7 +312,11 @@ def test_a_run_says_at_its_beginning_what_it_is(tmp_path: Path) -> None:
     folder, about = run._begin(root, options, {"Tanh": "chosen"})
     assert folder.parent == root / "b/c" and about["run"] == folder.name
     assert folder.name.endswith(f"-{os.getpid()}")
-    assert (folder / "parts").is_dir() and (folder / "witnesses").is_dir() and (root / "a").is_dir()
+    assert (
+        (folder / "parts").is_dir()
+        and (folder / "counterexamples").is_dir()
+        and (root / "a").is_dir()
+    )
     assert json.loads((folder / "run.json").read_text()) == about
     assert list(about) == (
         "run started finished profile seed examples layers conventions environment".split()

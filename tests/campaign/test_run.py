@@ -216,13 +216,15 @@ def test_a_network_is_written_down_in_its_smallest_form(
     for source, target, cases in (("network", "Net", 80), ("layer", "Tanh", 3)):
         done = Done(Task(source, target, cases, 0))
         found = list(examined(SUBJECT, tmp_path, done))
-        wrong = [(drawn, witness) for drawn, witness in found if witness]
+        wrong = [(drawn, counterexample) for drawn, counterexample in found if counterexample]
         assert done.examples == len(found) == cases
         assert done.arrays == sum(len(drawn.judgement.findings) for drawn, _ in found)
         assert done.verdicts["disagree"] >= len(wrong) == 1 and sum(done.verdicts.values()) == cases
-        ((drawn, witness),) = wrong
-        assert done.witnesses == [witness] and witness.startswith("witnesses/Tanh-x-")
-        said = (tmp_path / witness).with_suffix(".txt").read_text(encoding="utf-8")
+        ((drawn, counterexample),) = wrong
+        assert done.counterexamples == [counterexample] and counterexample.startswith(
+            "counterexamples/Tanh-x-"
+        )
+        said = (tmp_path / counterexample).with_suffix(".txt").read_text(encoding="utf-8")
         steps = len(getattr(drawn.case.layer, "steps", ()))
         assert ("shrunk from" in said) == (steps > 1)
         assert steps < 2 or f"shrunk from {steps} layers" in said
@@ -253,7 +255,7 @@ def test_a_disagreement_that_does_not_come_back_is_told(
 
     monkeypatch.setattr(Tanh, "forward", once_wrong)
     done = Done(Task("layer", "Tanh", 20, 0))
-    (witness,) = (w for _, w in examined(SUBJECT, tmp_path, done) if w)
+    (counterexample,) = (w for _, w in examined(SUBJECT, tmp_path, done) if w)
     assert done.verdicts["disagree"] == 1
-    said = (tmp_path / witness).with_suffix(".txt").read_text(encoding="utf-8")
+    said = (tmp_path / counterexample).with_suffix(".txt").read_text(encoding="utf-8")
     assert "not reproducible: hidden randomness" in " ".join(said.split())

@@ -190,7 +190,7 @@ def test_ctrl_c_keeps_the_finished_shards(tmp_path: Path) -> None:
     assert lines(record)
 
 
-def test_a_wrong_layer_is_flagged_and_its_witness_replays(tmp_path: Path) -> None:
+def test_a_wrong_layer_is_flagged_and_its_counterexample_replays(tmp_path: Path) -> None:
     folder = project(tmp_path / "project", "wrong_subject:subject")
     (folder / "wrong_subject.py").write_text(WRONG)
 
@@ -207,7 +207,7 @@ def test_a_wrong_layer_is_flagged_and_its_witness_replays(tmp_path: Path) -> Non
     (fault,) = (d for d in found.disagreements if (d.kind, d.quantity) == ("Tanh", "x"))
     assert found.false_alarms == sum(d.networks for d in found.disagreements) >= 3
     assert found.false_alarms == found.verdicts["disagree"] < 200
-    assert (folder / "reports/judge" / fault.witness).is_file()
+    assert (folder / "reports/judge" / fault.counterexample).is_file()
     (command,) = {line.split("gradproof ", 1)[1] for line in out.splitlines() if "  again" in line}
     status, out = run(*shlex.split(command))
     assert status == 1 and "Tanh disagrees with PyTorch in the gradient of x" in out
@@ -216,7 +216,7 @@ def test_a_wrong_layer_is_flagged_and_its_witness_replays(tmp_path: Path) -> Non
 def test_the_summary_is_of_all_that_stands_there(tmp_path: Path) -> None:
     record = tmp_path / "soak.jsonl"
     short = base64.b64encode(b"first.second").decode()
-    fault = Disagreement("Tanh", "x", 1, "witnesses/Tanh-x-0000.npz")
+    fault = Disagreement("Tanh", "x", 1, "counterexamples/Tanh-x-0000.npz")
     verdicts = {"agree": 2, "error": 1}
     later = replace(
         SHARD,

@@ -195,7 +195,7 @@ def test_a_counterexample_is_written_and_replayed(
 ) -> None:
     break_gradient(monkeypatch, Linear, "weight", lambda g, s, d: -g["weight"])
     case = case_of(NESTED, x=normal(2, 3), weight=normal(4, 3))
-    path = write(SUBJECT, judged(case), tmp_path / "witnesses", "a network")
+    path = write(SUBJECT, judged(case), tmp_path / "counterexamples", "a network")
     assert sorted(p.suffix for p in path.parent.iterdir()) == [".npz", ".py", ".txt"]
     assert path.name.startswith("Linear-weight-")
     text = path.with_suffix(".txt").read_text(encoding="utf-8")

@@ -59,7 +59,10 @@ ROWS = [
 ]
 
 
-FAULTS = (Disagreement("Linear", "bias", 2, "witnesses/a.npz"), Disagreement("ReLU", "x", 1, ""))
+FAULTS = (
+    Disagreement("Linear", "bias", 2, "counterexamples/a.npz"),
+    Disagreement("ReLU", "x", 1, ""),
+)
 SHARD = Shard(
     shard=1,
     seed=7,
@@ -107,13 +110,19 @@ def line(kind: str, verdict: str, **worst: float) -> Any:
 
 def about(**changed: Any) -> dict[str, Any]:
     counts = {"networks": 7, "layer cases": 8}
-    return {"verdict": "agree", "counts": counts, "witnesses": [], "too vacuous": False, **changed}
+    return {
+        "verdict": "agree",
+        "counts": counts,
+        "counterexamples": [],
+        "too vacuous": False,
+        **changed,
+    }
 
 
 def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.txt").write_text("[bold]a disagrees[/]\n" + "in full " * 20)
     layers = [line("Linear", "disagree", float64=1234.5, float32=0.25), line("ReLU", "agree")]
-    wrong = about(verdict="disagree", witnesses=["a.npz", "absent.npz"])
+    wrong = about(verdict="disagree", counterexamples=["a.npz", "absent.npz"])
     terminal.show(tmp_path, wrong, layers, Path("out"))
     terminal.show(tmp_path, about(interrupted=True), [], Path("out"))
     terminal.show(tmp_path, about(**{"too vacuous": True}), [], Path("out"))
@@ -122,8 +131,8 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_soak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "witnesses").mkdir()
-    (tmp_path / "witnesses/a.txt").write_text("the first one [b]in full[/b] " * 9)
+    (tmp_path / "counterexamples").mkdir()
+    (tmp_path / "counterexamples/a.txt").write_text("the first one [b]in full[/b] " * 9)
     found = summarise([SHARD, EARLIER])
     terminal.show_soak(found, 1000, tmp_path / "soak.json")
     right = replace(found, false_alarms=0, disagreements=())

@@ -194,7 +194,7 @@ def test_what_cannot_be_compared() -> None:
     assert {(f.layer, f.depth, f.verdict) for f in found} == {("h", "isolated", "disagree")}
     assert all(f.case is case for f in found)
     assert [(f.quantity, f.cause) for f in found] == [
-        ("y1", "other integers"),
+        ("y1", "the integers differ"),
         ("z", "backward returned a gradient for it, though it has none"),
         ("y", "forward returned 1 outputs; there should be 2"),
         ("other", "backward returned no gradient for it"),

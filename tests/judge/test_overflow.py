@@ -113,7 +113,7 @@ def test_one_entry_may_overflow_by_both_and_one_in_torch(second: float, verdict:
     manual, reference = np.array([[[-np.inf, second]], [[np.nan, np.inf]]], np.float32)
     f = settled("", case, "isolated", "weight", Comparison(manual, reference))
     assert f.verdict == "disagree"
-    overflows(lambda *t: SUBJECT.twin(case.layer, *t), case, [f])
+    overflows(SUBJECT.twin, case, [f])
     assert (f.verdict, f.cause) == (verdict, "it overflows" if verdict == "vacuous" else "")
 
 

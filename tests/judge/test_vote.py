@@ -182,7 +182,10 @@ def test_torch_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SUBJECT.__dict__, "twin", no_gradient)
     assert verdict_on(CASE) == (
         "manual = complex step = enclosure ≠ autograd",
-        "PyTorch is wrong here, or its rule is no derivative by design (then name it in `by_design`)",
+        (
+            "PyTorch is wrong here, or its rule is no derivative by design "
+            "(then name it in `by_design`)"
+        ),
     )
 
 
@@ -319,7 +322,7 @@ def test_what_breaks_the_contract_is_not_put_to_the_vote(
     monkeypatch: pytest.MonkeyPatch, plant: Any, case: Case
 ) -> None:
     plant(monkeypatch)
-    assert verdict_on(case) == ("", "the contract of a layer is broken")
+    assert verdict_on(case) == ("", "the layer breaks its contract")
 
 
 def test_an_update_has_no_other_witness_than_torch(monkeypatch: pytest.MonkeyPatch) -> None:

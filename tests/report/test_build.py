@@ -25,7 +25,7 @@ from tests.report_run import RUN, make_run
 
 FILES = {
     "index.html", "REPORT.md", "agreement.csv", "agreement.parquet", "trajectories.csv",
-    "trajectories.parquet", "examples.csv", "run.json", "witnesses",
+    "trajectories.parquet", "examples.csv", "run.json", "counterexamples",
 }  # fmt: skip
 
 
@@ -79,8 +79,8 @@ def test_disagreements_are_told_with_their_messages(tmp_path: Path) -> None:
         assert f"{bad:,} arrays disagree" in text
         assert "likely cause     a factor of the batch size is missing" in text
     assert "GELU(&lt;options &amp; more&gt;)" in page  # escaped
-    assert 'href="witnesses/GELU-x-3fa9.py"' in page
-    assert (tmp_path / "out/witnesses/GELU-x-3fa9.npz").is_file()
+    assert 'href="counterexamples/GELU-x-3fa9.py"' in page
+    assert (tmp_path / "out/counterexamples/GELU-x-3fa9.npz").is_file()
     for anchor in re.findall(r'href="#([^"]+)"', page):
         assert page.count(f'id="{anchor}"') == 1, anchor
 
@@ -98,8 +98,10 @@ def test_a_layer_that_is_wrong_alone_comes_first(tmp_path: Path) -> None:
 
 def test_messages_that_no_row_names_are_shown(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", wrong=["GELU"])
-    (run / "witnesses/GELU-y-1.txt").write_text("GELU again", encoding="utf-8")
-    (run / "witnesses/Net-x-2.txt").write_text("Net disagrees in its wiring", encoding="utf-8")
+    (run / "counterexamples/GELU-y-1.txt").write_text("GELU again", encoding="utf-8")
+    (run / "counterexamples/Net-x-2.txt").write_text(
+        "Net disagrees in its wiring", encoding="utf-8"
+    )
     page, markdown = report(run)
     assert page.index("GELU again") < page.index("Net disagrees in its wiring")
     assert 'id="disagree-other"' in page and "Net disagrees in its wiring" in markdown
@@ -108,14 +110,14 @@ def test_messages_that_no_row_names_are_shown(tmp_path: Path) -> None:
 def test_counterexamples_beyond_those_shown_and_one_without_a_message(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", wrong=["GELU"])
     for n in range(MESSAGES + 2):
-        (run / f"witnesses/GELU-y-{n}.txt").write_text(f"GELU number {n}", encoding="utf-8")
-    (run / "witnesses/GELU-y-none.txt").write_text("", encoding="utf-8")
+        (run / f"counterexamples/GELU-y-{n}.txt").write_text(f"GELU number {n}", encoding="utf-8")
+    (run / "counterexamples/GELU-y-none.txt").write_text("", encoding="utf-8")
     page, markdown = report(run)
     assert "No message was saved with this counterexample." in page
     shown = markdown.count("GELU number")
     assert 0 < shown < MESSAGES + 2
     assert re.search(
-        r"^\d+ more counterexamples in the witnesses folder\.$", markdown, re.MULTILINE
+        r"^\d+ more counterexamples in the counterexamples folder\.$", markdown, re.MULTILINE
     )
 
 
@@ -134,7 +136,7 @@ def test_what_no_case_could_have_shown_to_be_wrong(
     said = "Tanh: no case could have shown scale to be wrong; all were vacuous"
     for text in report(run):
         assert text.count(said) == told
-    counts = {"verdict": "agree", "counts": {}, "witnesses": [], "too vacuous": False}
+    counts = {"verdict": "agree", "counts": {}, "counterexamples": [], "too vacuous": False}
     show(run, counts, layers(load(run)), run.parent / "out")
     assert capsys.readouterr().out.count(said) == told
 
@@ -223,7 +225,7 @@ def test_csv_and_parquet_hold_the_rows_bit_for_bit(tmp_path: Path) -> None:
 def test_the_report_does_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     for shards in (1, 5):
         write(make_run(tmp_path / f"run{shards}", shards=shards), tmp_path / f"out{shards}")
-    for name in FILES - {"witnesses"}:
+    for name in FILES - {"counterexamples"}:
         one, five = ((tmp_path / f"out{n}" / name).read_bytes() for n in (1, 5))
         assert one == five, name
 
@@ -242,14 +244,14 @@ def test_a_second_report_replaces_the_first(tmp_path: Path) -> None:
     report(make_run(tmp_path / "run", wrong=["GELU"]))
     write(make_run(tmp_path / "next"), tmp_path / "out")
     assert {p.name for p in (tmp_path / "out").iterdir()} == FILES
-    assert list((tmp_path / "out/witnesses").iterdir()) == []
+    assert list((tmp_path / "out/counterexamples").iterdir()) == []
 
 
 def test_a_report_can_lie_in_the_runs_own_folder(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", wrong=["GELU"])
-    before = [(run / "run.json").read_bytes(), *sorted((run / "witnesses").iterdir())]
+    before = [(run / "run.json").read_bytes(), *sorted((run / "counterexamples").iterdir())]
     write(run, run)
-    assert [(run / "run.json").read_bytes(), *sorted((run / "witnesses").iterdir())] == before
+    assert [(run / "run.json").read_bytes(), *sorted((run / "counterexamples").iterdir())] == before
 
 
 def test_a_default_run_fits_into_a_megabyte(tmp_path: Path) -> None:
@@ -263,11 +265,11 @@ def test_a_default_run_fits_into_a_megabyte(tmp_path: Path) -> None:
 def test_many_long_messages_do_not_burst_the_page(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", wrong=["GELU"])
     for i in range(400):
-        (run / f"witnesses/GELU-x-{i}.txt").write_text("long " * 2000, encoding="utf-8")
+        (run / f"counterexamples/GELU-x-{i}.txt").write_text("long " * 2000, encoding="utf-8")
     section = Section("Long", "long", "", "```text\n" + "word\n" * 300_000 + "```")
     page, markdown = report(run, section)
     assert len(page.encode()) <= 1_000_000
-    assert "the whole message is in witnesses/GELU-x-7.txt" in page
+    assert "the whole message is in counterexamples/GELU-x-7.txt" in page
     assert len(markdown.encode()) <= LIMIT
     assert markdown.endswith("*Cut here at 1 MiB: the rest is in index.html and the CSV files.*\n")
     assert markdown.count("```") % 2 == 0

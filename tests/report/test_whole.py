@@ -92,8 +92,12 @@ def test_a_wrong_run(tmp_path: Path) -> None:
     edit(run, "examples", "Tanh-0", verdict="disagree")
     edit(run, "examples", "LogSumExp-0", verdict="error")
     edit(run, "agreement", "LogSumExp-1", worst_ratio=float("nan"), verdict="disagree", cause="")
-    (run / "witnesses/GELU-y-1.txt").write_text("GELU ``` again | and\nmore", encoding="utf-8")
-    (run / "witnesses/Net-x-2.txt").write_text("Net disagrees " + 30 * "much ", encoding="utf-8")
+    (run / "counterexamples/GELU-y-1.txt").write_text(
+        "GELU ``` again | and\nmore", encoding="utf-8"
+    )
+    (run / "counterexamples/Net-x-2.txt").write_text(
+        "Net disagrees " + 30 * "much ", encoding="utf-8"
+    )
     text = whole(run)
     unchanged("report-wrong", text)
 

@@ -34,7 +34,7 @@ STEPS = 12
 
 def recorded(folder: Path, made: Training, steps: int = STEPS, seed: int = 0) -> Recorded:
     (folder / "parts").mkdir()
-    (folder / "witnesses").mkdir()
+    (folder / "counterexamples").mkdir()
     judged: Subject = replace(subject(), trajectories=lambda profile, seed: [made])
     outcome = record(judged, folder, "run", 0, steps, seed)
     return Recorded(
@@ -76,7 +76,7 @@ def test_right_runs_agree(tmp_path: Path, dataset: str, which: int, rule: Any, d
     made = run_on(dataset, which, rule, dtype)
     run = recorded(tmp_path, made)
     assert run.outcome["verdicts"] == {"agree": 2}
-    assert run.outcome["witnesses"] == []
+    assert run.outcome["counterexamples"] == []
     assert {r.verdict for r in run.rows} == {"agree"}
     assert {(r.mode, r.step) for r in run.rows} == {
         (mode, step) for mode in ("locked", "free") for step in range(1, STEPS + 1)
@@ -118,9 +118,9 @@ def test_a_slip_in_one_backward_is_noticed(
     assert run.outcome["verdicts"] == {"disagree": 2}
     assert {r.step for r in run.bad("locked")} == {1, 2, 3}
     assert {r.step for r in run.bad("free")} == {1, 2, 3}
-    (witness,) = run.outcome["witnesses"]
-    assert witness.startswith(f"witnesses/{layer.__name__}-x-")
-    assert (tmp_path / witness).is_file()
+    (counterexample,) = run.outcome["counterexamples"]
+    assert counterexample.startswith(f"counterexamples/{layer.__name__}-x-")
+    assert (tmp_path / counterexample).is_file()
     # The layer after the slip is not to blame.
     assert {r.layer for r in run.bad("free")} & {"h1", WHOLE} == {"h1", WHOLE}
     last = "h2" if which == 0 else "h3"
@@ -142,8 +142,8 @@ def test_a_wrong_bias_correction_is_noticed(
     for mode in ("locked", "free"):
         assert {r.step for r in run.bad(mode)} == {2, 3, 4}
     assert {a.kind for a in run.compared if a.verdict == "disagree"} == {"Adam"}
-    (witness,) = run.outcome["witnesses"]
-    assert witness.startswith("witnesses/Adam-")
+    (counterexample,) = run.outcome["counterexamples"]
+    assert counterexample.startswith("counterexamples/Adam-")
 
 
 def test_a_state_that_is_not_kept_is_noticed(
@@ -172,7 +172,7 @@ def test_a_network_that_fails_is_an_error_and_not_the_end(
         ("locked", "disagree"),
         ("free", "error"),
     }
-    assert len(run.outcome["witnesses"]) == 1
+    assert len(run.outcome["counterexamples"]) == 1
 
 
 def test_a_run_that_overflows_on_both_sides_is_vacuous(tmp_path: Path) -> None:
