@@ -32,7 +32,7 @@ def _not_judged(subject: Subject, case: Any, clock: Clock) -> Judgement:
 def networks() -> list[Any]:
     task = Task("network", "Net", COUNT, 0)
     found = judged(subject(), task, shrink=False, judge=_not_judged)
-    return [judgement.case for judgement, _ in found]
+    return [drawn.case for drawn in found]
 
 
 def _kinds(net: Net) -> Iterator[type]:
