@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, wraps
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case, NetworkCase
 from gradproof.cases.optimizer_case import UpdateCase, flat
-from gradproof.diagnosis.resample import again, elsewhere, larger, later, ran, varied
+from gradproof.diagnosis.resample import Sort, again, later, ran
 from gradproof.judge.kinks import jumps
 from gradproof.judge.verdict import Finding
 from gradproof.oracle.layer import Oracle
@@ -21,23 +21,8 @@ from gradproof.subject import program
 from gradproof.subject.program import as_tuple
 from gradproof.subject.subject import Subject
 
-T = TypeVar("T")
 Use: TypeAlias = tuple[int, int]
 """An argument in a network: the index of its step, and its index there."""
-
-
-def once(method: Callable[[Evidence], T]) -> Callable[[Evidence], T]:
-    """What the method gives, made when it is first asked for: it judges the layer anew."""
-    key = f"_{method.__name__}"
-
-    @wraps(method)
-    def made(self: Evidence) -> T:
-        if key not in self.__dict__:
-            self.__dict__[key] = method(self)
-        found: T = self.__dict__[key]
-        return found
-
-    return made
 
 
 @dataclass(frozen=True)
@@ -65,6 +50,7 @@ class Evidence:
     other_gradients: dict[str, Array]
     finding: Finding
     others: tuple[Evidence, ...] = ()
+    _judged: dict[Sort, tuple[Evidence, ...]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def exact(self) -> tuple[Evidence, ...]:
@@ -81,28 +67,18 @@ class Evidence:
         """Of an optimiser's step: its gradients and state; empty for a layer."""
         return self.case.before if isinstance(self.case, UpdateCase) else {}
 
-    @once
-    def judge_elsewhere(self) -> tuple[Evidence, ...]:
-        """The same array on inputs of other sizes and signs, right or wrong there."""
-        return tuple(_evidence(self.subject, *m) for m in elsewhere(self.subject, self.finding))
+    def judge_again(self, sort: Sort) -> tuple[Evidence, ...]:
+        """The same in fresh cases of a sort, such as `resample.larger`; they are judged once."""
+        if sort not in self._judged:
+            found = sort(self.subject, self.finding)
+            self._judged[sort] = tuple(_evidence(self.subject, *each) for each in found)
+        return self._judged[sort]
 
-    @once
-    def judge_larger(self) -> tuple[Evidence, ...]:
-        """The same array on longer axes, where it disagrees too."""
-        return tuple(_evidence(self.subject, *m) for m in larger(self.subject, self.finding))
-
-    @once
-    def judge_varied(self) -> tuple[Evidence, ...]:
-        """The same array with other options, where it disagrees too."""
-        return tuple(_evidence(self.subject, *m) for m in varied(self.subject, self.finding))
-
-    @once
     def judge_next_step(self) -> Evidence | None:
         """The same array in an optimiser's next step, if it is wrong there: it has more state."""
-        found = [_evidence(self.subject, *m) for m in later(self.subject, self.finding)]
-        return replace(found[0], others=tuple(found[1:])) if found else None
+        found = self.judge_again(later)
+        return replace(found[0], others=found[1:]) if found else None
 
-    @once
     def run_forward(self) -> dict[str, Array]:
         """The floating arrays that the layer's forward saves for its backward."""
         kept = ran(self.layer_case).saved

@@ -24,6 +24,8 @@ from gradproof.subject.subject import Subject
 Move: TypeAlias = Callable[[Array | None, np.random.Generator], Any]
 Found: TypeAlias = Iterator[tuple[Finding, Sequence[Finding]]]
 """Findings on the same array in other cases, each with its siblings."""
+Sort: TypeAlias = Callable[[Subject, Finding], Found]
+"""What makes fresh cases of one sort and judges them."""
 
 TIMES = 6
 """Fresh cases that are tried, of each sort."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from gradproof.report.format import anchor
 from gradproof.report.load import Run
-from gradproof.report.tables import BAD, unexplained, worst
+from gradproof.report.tables import BAD, worst
 
 WORST_ROWS = 8  # arrays shown per layer; agreement.csv has them all
 OTHER = "Other"
@@ -57,20 +57,19 @@ def findings(run: Run) -> list[Finding]:
     isolated = bad.loc[bad["depth"] == "isolated", "kind"].value_counts()
     found.sort(key=lambda f: (-int(isolated.get(f.kind, 0)), -f.arrays, f.kind))
     rest = [_counterexample(run, stem) for stem, kind in owners.items() if kind == OTHER]
-    broken = _broken(run)
-    if rest or broken:
+    if rest:
         found.append(
             Finding(
                 kind=OTHER,
                 anchor="disagree-other",
-                arrays=len(broken),
-                examples=len(broken),
+                arrays=0,
+                examples=0,
                 worst=float("nan"),
                 depths="",
                 quantities="",
                 dtypes="",
-                causes="it broke before an array could be compared" if broken else "",
-                rows=broken,
+                causes="",
+                rows=[],
                 counterexamples=rest,
             )
         )
@@ -129,12 +128,6 @@ def _counterexample(run: Run, stem: str) -> Counterexample:
         text=text or "No message was saved with this counterexample.",
         files=tuple(f"counterexamples/{name}" for name in files),
     )
-
-
-def _broken(run: Run) -> list[dict[str, Any]]:
-    """Examples that are wrong as a whole: no single array of theirs is."""
-    rows = unexplained(run)[["example", "layers", "dtype", "verdict"]].to_dict("records")
-    return [{str(k): v for k, v in row.items()} for row in rows]
 
 
 def _list(values: pd.Series[Any]) -> str:

@@ -38,7 +38,6 @@ class Totals:
     distinct           how many of the networks differ from one another
     disagreements      arrays that disagree or erred
     steps              rows of training
-    cases_disagreeing  further cases that do so as a whole
     """
 
     layers: int
@@ -50,7 +49,6 @@ class Totals:
     arrays: int
     entries: int
     disagreements: int
-    cases_disagreeing: int
     steps: int
     training_disagreements: int
     convention: int
@@ -60,13 +58,7 @@ class Totals:
 
     @property
     def bad(self) -> int:
-        return self.disagreements + self.cases_disagreeing + self.training_disagreements
-
-
-def unexplained(run: Run) -> pd.DataFrame:
-    """Examples that disagree as a whole, though no array of theirs does."""
-    bad = run.agreement.loc[run.agreement["verdict"].isin(BAD), "example"]
-    return run.examples[run.examples["verdict"].isin(BAD) & ~run.examples["example"].isin(bad)]
+        return self.disagreements + self.training_disagreements
 
 
 def totals(run: Run) -> Totals:
@@ -86,7 +78,6 @@ def totals(run: Run) -> Totals:
         arrays=len(run.agreement),
         entries=int(run.agreement["size"].sum()),
         disagreements=sum(int(verdicts.get(v, 0)) for v in BAD),
-        cases_disagreeing=len(unexplained(run)),
         steps=len(run.trajectories),
         training_disagreements=int(run.trajectories["verdict"].isin(BAD).sum()),
         convention=int(verdicts.get("convention", 0)),

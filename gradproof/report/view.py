@@ -85,9 +85,9 @@ def view(run: Run, sections: tuple[Section, ...], files: tuple[str, ...]) -> Vie
 
 
 def _headline(verdict: str, totals: tables.Totals, complete: bool) -> str:
-    wrong = totals.disagreements or totals.cases_disagreeing
+    wrong = totals.disagreements
     if wrong:
-        said = plural(wrong, "array" if totals.disagreements else "case")
+        said = plural(wrong, "array")
         said += " disagrees" if wrong == 1 else " disagree"
     elif totals.training_disagreements:
         said = "Training disagrees"
@@ -133,15 +133,13 @@ def _warnings(run: Run, totals: tables.Totals, verdict: str, files: Sequence[str
 
 
 def _tiles(t: tables.Totals) -> list[tuple[str, str, str]]:
+    training = f"and {count(t.training_disagreements)} in training"
     kinds = f"and {plural(t.optimizers, 'optimizer')}" if t.optimizers else "and losses"
-    beside = [f"{count(t.training_disagreements)} in training"]
-    if t.cases_disagreeing:
-        beside.append(plural(t.cases_disagreeing, "whole case"))
     return [
         (count(t.layers), "layers", kinds),
         (count(t.networks), "networks", f"{count(t.distinct)} of them distinct"),
         (count(t.arrays), "arrays compared", "outputs and gradients"),
-        (count(t.disagreements), "disagreements", f"and {', '.join(beside)}"),
+        (count(t.disagreements), "disagreements", training),
         (count(t.convention), "conventions", "another choice at a kink"),
         (share(t.vacuous_networks, t.networks), "vacuous networks", "could not fail"),
     ]

@@ -10,6 +10,7 @@ import numpy as np
 
 from gradproof.arrays import Array
 from gradproof.diagnosis.evidence import Evidence
+from gradproof.diagnosis.resample import larger, varied
 
 
 def factor_between(e: Evidence, manual: Array, reference: Array, bound: Array) -> str:
@@ -43,14 +44,14 @@ def _slack(bound: Array, factor: float) -> Array:
 
 def _names(e: Evidence, factor: float, tolerance: float) -> str:
     """Which option or length has that value or its inverse."""
-    others = (*e.judge_larger(), *e.judge_varied())
+    others = (*e.judge_again(larger), *e.judge_again(varied))
     for name in _named(e, factor, tolerance):
         if all(name in _named(c, by, 1e-9 * by) for c, by in _elsewhere(others)):
             return f" ({name})"
     most = max((a.size for a in (*e.arrays.values(), *e.indices.values())), default=1)
     counts = Fraction(factor).limit_denominator(max(most, 1))
     near = abs(factor - float(counts)) <= min(tolerance, 1e-9)
-    longer = [abs(by - factor) > 1e-9 * by for _, by in _elsewhere(e.judge_larger())]
+    longer = [abs(by - factor) > 1e-9 * by for _, by in _elsewhere(e.judge_again(larger))]
     near = near and (any(longer) or not longer)  # a count changes with the axis that it counts
     if near and min(counts.numerator, counts.denominator) > 1 and counts.numerator <= most:
         return f" ({counts}: a mean over another number of entries?)"

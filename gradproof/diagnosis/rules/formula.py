@@ -14,6 +14,7 @@ import numpy as np
 
 from gradproof.arrays import Array
 from gradproof.diagnosis.evidence import Evidence, joined, stretches
+from gradproof.diagnosis.resample import elsewhere, larger
 
 Terms: TypeAlias = Callable[[Evidence], Iterator[tuple[str, Array]]]
 MOST = 64
@@ -32,8 +33,9 @@ def formula(e: Evidence) -> str:
     """The term that is missing, has a wrong factor, or stands where another should."""
     if not e.is_gradient or not e.cotangents:
         return ""
-    groups = ((*e.exact, *e.judge_elsewhere(), *e.judge_larger()), (*e.exact, *e.judge_larger()))
-    for terms, cases in ((_sums, e.judge_larger()), *((_products, group) for group in groups)):
+    longer = e.judge_again(larger)
+    groups = ((*e.exact, *e.judge_again(elsewhere), *longer), (*e.exact, *longer))
+    for terms, cases in ((_sums, longer), *((_products, group) for group in groups)):
         small = 0 < sum(case.manual.size for case in cases) <= LARGEST
         said = _explained(terms, cases) if small else ""
         if said:

@@ -8,6 +8,7 @@ import numpy as np
 
 from gradproof.arrays import Array
 from gradproof.diagnosis.evidence import Evidence
+from gradproof.diagnosis.resample import larger
 
 
 def missing_array(e: Evidence) -> str:
@@ -23,7 +24,8 @@ def missing_saved(e: Evidence) -> str:
 def missing_on_longer_axes(e: Evidence) -> str:
     """What only longer axes show; all longer cases must show the same."""
     rules = (missing_array, missing_saved, _missing_both)
-    said = {next(filter(None, (rule(c) for rule in rules)), "") for c in e.judge_larger()} - {""}
+    longer = e.judge_again(larger)
+    said = {next(filter(None, (rule(c) for rule in rules)), "") for c in longer} - {""}
     return said.pop() if len(said) == 1 else ""
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradproof.diagnosis.evidence import Evidence
+from gradproof.diagnosis.resample import elsewhere, varied
 from gradproof.diagnosis.rules import missing_term
 
 _EXACT = 1e-4
@@ -48,7 +49,7 @@ def _change(e: Evidence) -> Evidence:
 
 def _everywhere(e: Evidence) -> Evidence:
     """The same evidence with the cases whose inputs have other signs."""
-    wrong = (_change(c) for c in e.judge_elsewhere() if c.over.any())
+    wrong = (_change(c) for c in e.judge_again(elsewhere) if c.over.any())
     return replace(e, others=(*e.others, *wrong))
 
 
@@ -68,7 +69,7 @@ def _made_of(e: Evidence, ratio: float) -> str:
 def _elsewhere(e: Evidence) -> Iterator[tuple[dict[str, float], float]]:
     """Yield the numbers and the factor of the change in the next step, and with other options."""
     step = e.judge_next_step()
-    for other in map(_change, (*([step] if step else []), *e.judge_varied())):
+    for other in map(_change, (*([step] if step else []), *e.judge_again(varied))):
         at = np.abs(other.reference).argmax()
         if other.reference.flat[at]:
             yield dict(_numbers(other)), float(other.manual.flat[at] / other.reference.flat[at])

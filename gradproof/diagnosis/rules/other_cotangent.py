@@ -12,6 +12,7 @@ import numpy as np
 
 from gradproof.arrays import Array, numbered
 from gradproof.diagnosis.evidence import Evidence
+from gradproof.diagnosis.resample import larger
 from gradproof.diagnosis.rules.other_options import Made, first
 
 
@@ -20,7 +21,7 @@ def cotangent(e: Evidence) -> str:
     if not e.is_gradient or not e.case.dy:
         return ""
     ways = {told: None for told, _ in _others(e.case.dy)}
-    return first(e, ((told, _made(told)) for told in ways), (*e.judge_larger(),))
+    return first(e, ((told, _made(told)) for told in ways), (*e.judge_again(larger),))
 
 
 def _made(told: str) -> Made:

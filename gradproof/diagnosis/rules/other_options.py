@@ -17,6 +17,7 @@ import numpy as np
 from gradproof.arrays import Array
 from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.diagnosis.evidence import Evidence
+from gradproof.diagnosis.resample import elsewhere
 
 Values: TypeAlias = Callable[[Any, Any, Evidence], Iterator[tuple[str, Any]]]
 """(option, its value, evidence) → (in words, another value of it)."""
@@ -50,7 +51,9 @@ def _holds(e: Evidence, made: Made, more: Sequence[Evidence]) -> bool:
         return False
     step = e.judge_next_step()
     later = (step, *step.others) if step else ()
-    return all(_explains(other, made) for other in (*e.others, *later, *e.judge_elsewhere(), *more))
+    return all(
+        _explains(other, made) for other in (*e.others, *later, *e.judge_again(elsewhere), *more)
+    )
 
 
 def _explains(e: Evidence, made: Made) -> bool:

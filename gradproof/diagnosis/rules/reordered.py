@@ -9,6 +9,7 @@ import numpy as np
 
 from gradproof.arrays import Array
 from gradproof.diagnosis.evidence import Evidence
+from gradproof.diagnosis.resample import larger
 
 _AXES = 4
 """Up to so many axes, all their orders are tried."""
@@ -18,7 +19,7 @@ _SHIFTS = 32
 
 def reordered(e: Evidence) -> str:
     """Axes or entries in another order, on axes that are long enough to tell."""
-    return _named(next(iter(e.judge_larger()), e))
+    return _named(next(iter(e.judge_again(larger)), e))
 
 
 def _named(e: Evidence) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from gradproof.arrays import Array
 from gradproof.diagnosis.evidence import Evidence, joined
+from gradproof.diagnosis.resample import elsewhere
 from gradproof.diagnosis.rules.constant_factor import factor_between
 
 FEW = 4
@@ -23,7 +24,7 @@ def regions(e: Evidence) -> str:
     """Wrong exactly where an argument is on one side of a value, over several cases."""
     if not e.is_layer:
         return ""
-    cases = (e, *e.others, *e.judge_elsewhere())
+    cases = (e, *e.others, *e.judge_again(elsewhere))
     over, manual, reference = (joined(cases, s) for s in ("over", "manual", "reference"))
     well = ~over & (reference != 0)
     if min(over.sum(), well.sum()) < FEW:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradproof.diagnosis.evidence import Evidence
+from gradproof.diagnosis.resample import elsewhere, larger
 from gradproof.diagnosis.rules import missing_term, where_wrong
 from gradproof.diagnosis.rules.constant_factor import factor_between
 from gradproof.diagnosis.rules.optimizer_update import update
@@ -30,8 +31,8 @@ def dead(e: Evidence) -> str:
 def zero(e: Evidence) -> str:
     """One side is zero wherever the two differ."""
     said = zero_here(e)
-    elsewhere = (*e.judge_elsewhere(), *e.judge_larger()) if said else ()
-    return said if all(zero_here(c) == said or not c.reference.any() for c in elsewhere) else ""
+    fresh = (*e.judge_again(elsewhere), *e.judge_again(larger)) if said else ()
+    return said if all(zero_here(c) == said or not c.reference.any() for c in fresh) else ""
 
 
 def zero_here(e: Evidence) -> str:
