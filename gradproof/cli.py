@@ -1,6 +1,7 @@
-"""Is this hand-written backward pass right? The judge that answers, as a command.
+"""gradproof compares hand-written gradients with PyTorch's and says which are wrong.
 
-Exit status: 0 agree, 1 disagree, 2 could not run (one line says why).
+Exit status: 0 all agree, 1 something is wrong, 2 not run to the end (one clear line says why).
+`gradproof COMMAND --help` lists the options of a command.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"gradproof {__version__}")
     commands = parser.add_subparsers(metavar="command")
     seed = "the same seed draws the same cases (default: %(default)s)"
-    jobs = "worker processes (0 = one per core)"
+    jobs = "worker processes (default: 0, one per core)"
     folder = "folder of the results (default: %(default)s)"
 
     verify = commands.add_parser(
@@ -66,11 +67,15 @@ def _parser() -> argparse.ArgumentParser:
         "compare every array, and write the report.",
     )
     verify.add_argument(
-        "--profile", default="default", help="how many cases: quick, default, deep or example"
+        "--profile",
+        default="default",
+        help="how many networks: quick (300), default (2400), deep (20000) or example (70)",
     )
     verify.add_argument("--examples", type=_count, help="networks to draw (default: the profile's)")
     verify.add_argument("--seed", type=_natural, default=0, help=seed)
-    verify.add_argument("--layers", default="", help="only these layers (comma-separated)")
+    verify.add_argument(
+        "--layers", default="", help="only these layers and optimisers (comma-separated)"
+    )
     verify.add_argument("--jobs", type=_natural, default=0, help=jobs)
     verify.add_argument(
         "--out",
@@ -109,7 +114,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Plant bugs in the backward passes, one at a time, and count those that the "
         "judge finds. The same command continues a run that was interrupted.",
     )
-    mutants.add_argument("--layers", default="", help="only bugs of these layers (comma-separated)")
+    mutants.add_argument(
+        "--layers", default="", help="only bugs of these layers and optimisers (comma-separated)"
+    )
     mutants.add_argument("--jobs", type=_natural, default=0, help=jobs)
     mutants.add_argument("--seed", type=_natural, default=0, help=seed)
     mutants.add_argument("--out", type=Path, default=Path("reports/judge"), help=folder)
@@ -117,14 +124,14 @@ def _parser() -> argparse.ArgumentParser:
         "--only",
         choices=("catalogue", "automatic"),
         default="",
-        help="only the bugs of the catalogue, or only those made automatically",
+        help="only the bugs that the subject lists (catalogue), or only those made automatically",
     )
     mutants.set_defaults(command=_mutants)
 
     listing = commands.add_parser(
         "list",
-        help="list the layers of the subject",
-        description="List the layers of the subject that pyproject.toml names.",
+        help="list the layers and optimisers of this project",
+        description="List the layers and optimisers of the subject that pyproject.toml names.",
     )
     listing.set_defaults(command=_list)
 

@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from gradproof.campaign.task import Done
 from gradproof.mutation.score import Row, passed
@@ -166,10 +167,11 @@ def show_trial(rows: Sequence[Row], out: Path) -> None:
 
 
 def show_layers(subject: Subject) -> None:
-    """Each layer with the first line of its docstring."""
-    table = Table(title=f"Layers of {subject.name}", title_justify="left")
-    table.add_column("layer")
+    """Each layer and optimiser with the first line of its docstring."""
+    table = Table(title=f"Layers and optimisers of {subject.name}", title_justify="left")
+    table.add_column("name")
     table.add_column("function")
-    for name, kind in sorted({**subject.types}.items()):
-        table.add_row(name, (kind.__doc__ or "").strip().splitlines()[0])
+    for kind in sorted((*subject.rules, *subject.optimizers), key=lambda kind: kind.__name__):
+        first = (kind.__doc__ or "").strip().partition("\n")[0]
+        table.add_row(kind.__name__, Text(first))  # as it is: a formula is no markup
     Console().print(table)

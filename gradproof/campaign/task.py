@@ -29,9 +29,9 @@ class Task:
 class Done:
     """The result of a task.
 
-    worst      largest error in units of its bound
-    counterexamples  counterexamples: paths relative to the run's folder
-    span       start and end, in seconds of a clock that all processes share
+    worst            largest error in units of its bound
+    counterexamples  paths relative to the run's folder
+    span             start and end, in seconds of a clock that all processes share
     """
 
     task: Task

@@ -134,7 +134,9 @@ _DY = 1 << 20  # the generator stream of the cotangents, after any argument's
 def draw_dy(
     outputs: Sequence[Array], able: Sequence[bool], hazard: str, seed: int
 ) -> tuple[Array | None, ...]:
-    """Cotangents with random signs; None for an output of integers, or one that may have none.
+    """The cotangents dy of outputs, with random signs; `Case.with_dy` calls it once y is known.
+
+    None for an output of integers, or one that may have none.
 
     The hazard "broadcast" repeats one row without a copy; "sparse" makes half of the entries 0.
     """

@@ -144,7 +144,7 @@ def within(comparisons: Mapping[str, Comparison]) -> bool:
 
 @dataclass(frozen=True)
 class Figures:
-    """A comparison in numbers; the fields are those of `rows.Agreement`."""
+    """A comparison in numbers; the fields are those of `storage.rows.Agreement`."""
 
     max_abs_diff: float
     max_ulp_diff: float

@@ -31,7 +31,7 @@ def record(
 
     The rows go to ``trajectories-<number>.jsonl`` and ``agreement-trajectory-<number>.jsonl`` in
     ``parts``. The number is that in the deep profile; smaller profiles have its first runs.
-    Returns the fields of `task.Done`; a run counts as two examples, locked and free.
+    Returns the fields of `campaign.task.Done`; a run counts as two examples, locked and free.
     """
     assert subject.trajectories is not None, "the subject has no training runs"
     training = subject.trajectories("deep", seed)[number]

@@ -1,7 +1,7 @@
 """The catalogue of planted bugs, by which the judge is measured: data, and nothing but data.
 
 A TOML file holds the bugs in the functions of the module of manual/ that has its name, a table for
-each bug: the table's name is the bug's, its keys are the fields of `gradproof.bug.Bug`. In
+each bug: the table's name is the bug's, its keys are the fields of `gradproof.Bug`. In
 `quantities` an output is called y, and of an optimiser a parameter ``param`` and an entry of its
 state by its key. An `origin` in a layer that is not here, such as a convolution, is where that
 mistake was reported; the bug is the same mistake here. Changes that look like mistakes and are none

@@ -46,7 +46,7 @@ def test_the_help_says_what_the_exit_status_means(capsys: pytest.CaptureFixture[
     assert ended.value.code == 0
     said = " ".join(capsys.readouterr().out.split())
     assert said.startswith("usage: gradproof [-h] [--version] command ...")
-    assert "Exit status: 0 agree, 1 disagree, 2 could not run" in said
+    assert "Exit status: 0 all agree, 1 something is wrong, 2 not run to the end" in said
 
 
 def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -182,9 +182,15 @@ def test_the_layers(capsys: pytest.CaptureFixture[str]) -> None:
     assert kinds, "the subject has a Tanh"
     less = replace(SUBJECT, rules={SUBJECT.layers["Tanh"]: kinds["Tanh"]}, optimizers={})
     terminal.show_layers(less)
-    text = shown(capsys)
-    for words in ("Layers of gradproof", "layer", "function", "Tanh", "y = tanh x"):
+    text = " ".join(shown(capsys).split())
+    for words in ("Layers and optimisers of gradproof", "function", "Tanh", "y = tanh x"):
         assert words in text
+
+
+def test_a_formula_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.show_layers(SUBJECT)
+    text = shown(capsys)
+    assert "start:end:step" in text and "dims[i]" in text
 
 
 @pytest.fixture
