@@ -65,7 +65,7 @@ class Conv2d(Layer):
             "weight": dw.reshape(outs, within, *kernel),
         }
         if has_bias:
-            grads["bias"] = np.add.reduce(g, axis=(1, 2, 3))
+            grads["bias"] = np.sum(g, axis=(1, 2, 3))
         return grads
 
     def _windows(self, padded: Array, kernel: list[int]) -> Array:

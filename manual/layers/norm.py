@@ -36,9 +36,9 @@ class _BatchNorm(Layer):
         if self.training or running_mean is None or running_var is None:
             if m < 2:
                 raise ValueError(f"training takes more than one value per channel, not {m}")
-            mean = np.add.reduce(x, axis=axes) / m
+            mean = np.sum(x, axis=axes) / m
             centred = x - mean.reshape(shape)
-            var = np.add.reduce(centred * centred, axis=axes) / m
+            var = np.sum(centred * centred, axis=axes) / m
             from_batch = True
         else:
             mean, var, from_batch = running_mean, running_var, False
@@ -64,14 +64,14 @@ class _BatchNorm(Layer):
         axes, shape, m = self._layout(dy)
         g = dy if w is None else dy * w
         if from_batch:  # mean and variance depend on x as well
-            along_mean = np.add.reduce(g, axis=axes).reshape(shape) / m
-            along_var = np.add.reduce(g * xhat, axis=axes).reshape(shape) / m
+            along_mean = np.sum(g, axis=axes).reshape(shape) / m
+            along_var = np.sum(g * xhat, axis=axes).reshape(shape) / m
             g = g - along_mean - xhat * along_var
         grads = {"x": g * r}
         if w is not None:
-            grads["weight"] = np.add.reduce(dy * xhat, axis=axes)
+            grads["weight"] = np.sum(dy * xhat, axis=axes)
         if has_bias:
-            grads["bias"] = np.add.reduce(dy, axis=axes)
+            grads["bias"] = np.sum(dy, axis=axes)
         return grads
 
     def _layout(self, x: Array) -> tuple[tuple[int, ...], tuple[int, ...], int]:
