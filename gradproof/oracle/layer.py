@@ -12,7 +12,7 @@ from gradproof.arrays import Array
 from gradproof.cases.case import Case
 from gradproof.oracle import tensors
 from gradproof.oracle.tensors import array_or_none, as_array, as_tensors, pair, pull_back, tensor
-from gradproof.rounding.disturb import Disturbance, disturb
+from gradproof.rounding.disturb import disturb
 from gradproof.rounding.sums_of_products import magnitude, sums_of_products
 from gradproof.subject.program import as_tuple
 
@@ -80,20 +80,15 @@ class Oracle:
     def thorough_samples(
         self, backward: Callable[[], bool] = lambda: True
     ) -> Iterator[list[tuple[Array, Array] | None]]:
-        """Yield the same for each output, then each gradient, with all arithmetic disturbed.
+        """The same for each output, then each gradient, with all arithmetic disturbed.
 
         backward   whether the next sample needs gradients; if not, they are None
         """
-        mode = Disturbance(seed=0)
-        nothing: list[Tensor | None] = [None] * len(self._smooth)
-        with mode:
-            exact = self._everything()
-        for _ in range(tensors.THOROUGH):
-            mode.again()
-            with mode:
-                moved = self._everything() if backward() else [*self._run(self._inputs), *nothing]
-            yield [pair(m, e) for m, e in zip(moved, exact, strict=True)]
 
-    def _everything(self) -> list[Tensor | None]:
-        outputs = self._run(self._inputs)
-        return [*outputs, *pull_back(outputs, self._dy, self._smooth)]
+        def run() -> list[Tensor | None]:
+            outputs = self._run(self._inputs)
+            if not backward():
+                return [*outputs, *[None] * len(self._smooth)]
+            return [*outputs, *pull_back(outputs, self._dy, self._smooth)]
+
+        return tensors.disturbed_runs(0, run)

@@ -11,7 +11,7 @@ from gradproof.arrays import Array
 from gradproof.cases.case import Case, smooth_names
 from gradproof.oracle import tensors
 from gradproof.oracle.tensors import array_or_none, as_array, as_tensors, pair, pull_back, tensor
-from gradproof.rounding.disturb import Disturbance, disturb
+from gradproof.rounding.disturb import disturb
 from gradproof.subject import program
 from gradproof.subject.program import as_tuple
 
@@ -93,15 +93,8 @@ class NetworkOracle:
             yield [pair(m, e) for m, e in zip(moved, exact, strict=True)]
 
     def thorough_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
-        """Yield the same with all arithmetic disturbed, inside the layers too."""
-        mode = Disturbance(seed=1)
-        with mode:
-            exact = self._everything()
-        for _ in range(tensors.THOROUGH):
-            mode.again()
-            with mode:
-                moved = self._everything()
-            yield [pair(m, e) for m, e in zip(moved, exact, strict=True)]
+        """The same with all arithmetic disturbed, inside the layers too."""
+        return tensors.disturbed_runs(1, self._everything)
 
     def _everything(self) -> list[Tensor | None]:
         _, outs = self._run(self.inputs)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gradproof.arrays import Array
+from gradproof.rounding.bound import C
+from gradproof.rounding.disturb import Disturbance
 
 CHEAP = 4
 """The most cheap samples, in which only cotangents are disturbed."""
 THOROUGH = 32
 """The most thorough samples, in which all arithmetic is disturbed."""
+CURVED = 4
+"""The most samples after these, of what grows with the square of a sum's error."""
 
 
 def tensor(array: Array, smooth: bool = False) -> Tensor:
@@ -62,3 +66,35 @@ def pair(moved: Tensor | None, exact: Tensor | None) -> tuple[Array, Array] | No
     if moved is None or exact is None or not exact.is_floating_point():
         return None
     return as_array(moved), as_array(exact)
+
+
+def disturbed_runs(
+    seed: int, run: Callable[[], list[Tensor | None]]
+) -> Iterator[list[tuple[Array, Array] | None]]:
+    """Yield (disturbed, undisturbed) of each result of run, with all arithmetic disturbed.
+
+    The last samples hold what the first hide: half the second difference of runs whose sums are
+    off as far as they may be, one way and the other. C floors are to cover it, so a floor is 1/C.
+    """
+    mode = Disturbance(seed)
+
+    def again(reach: float) -> list[Tensor | None]:
+        mode.again(reach)
+        with mode:
+            return run()
+
+    with mode:
+        exact = run()
+    for _ in range(THOROUGH):
+        yield [pair(m, e) for m, e in zip(again(1.0), exact, strict=True)]
+    for _ in range(CURVED):
+        ways = zip(again(C), again(-C), exact, strict=True)
+        yield [pair(_curved(up, down, e), e) for up, down, e in ways]
+
+
+def _curved(up: Tensor | None, down: Tensor | None, exact: Tensor | None) -> Tensor | None:
+    """The undisturbed result and 1/C of half the second difference, where that is a number."""
+    if up is None or down is None or exact is None or not exact.is_floating_point():
+        return None
+    second = (up - exact) + (down - exact)
+    return exact + torch.nan_to_num(second, nan=0.0, posinf=0.0, neginf=0.0) / (2 * C)

@@ -4,8 +4,9 @@ A `TorchDispatchMode` sees each aten operation of forward and backward alike, be
 that saved values and cotangents are disturbed with the rest. Three rules make it the arithmetic's
 own uncertainty and nothing else:
 
-* Fused kernels hide their inner roundings, so torch's own decompositions are run; oneDNN's
-  recurrent layers and flash attention, which have no decomposition, are switched off.
+* Fused kernels hide their inner roundings, so torch's own decompositions are run, and a variance by
+  its definition; oneDNN's recurrent layers and flash attention, which have no decomposition, are
+  switched off.
 * A contraction's rounding is not proportional to its result, so its operands are disturbed too:
   another order of summation looks like that; `summation` adds what this does not show. An unknown
   operation, such as a convolution or a determinant, is treated as a contraction.
@@ -93,6 +94,8 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._random = Random(seed)  # noqa: S311  (noise, no secret)
         self._decisions: list[torch.Tensor] = []
         self._replayed: Iterator[torch.Tensor] | None = None
+        self._before = self._random.getstate()
+        self._reach = 1.0
         self._fused: list[tuple[bool, bool]] = []
 
     @classmethod
@@ -112,8 +115,16 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__exit__(*error)  # type: ignore[no-untyped-call]
         _choose_fused(*self._fused.pop())
 
-    def again(self) -> None:
-        self._replayed = iter(self._decisions)
+    def again(self, reach: float = 1.0) -> None:
+        """Begin another run.
+
+        reach     how far sums are moved, as in `summation.add_sum`; negative: the same disturbance
+                  as in the run before, but with sums moved the other way
+        """
+        if reach < 0:
+            self._random.setstate(self._before)
+        self._before = self._random.getstate()
+        self._replayed, self._reach = iter(self._decisions), reach
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
@@ -157,7 +168,7 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
             summation.underflow(base, args, out, noise)
         real.addcmul_(_finite(real), noise)
         if base in summation.SUMS and real is out:
-            summation.add_sum(base, func, args, i, out, noise)
+            summation.add_sum(base, func, args, i, out, noise, self._reach)
 
     def _disturbed(self, operand: Any) -> Any:
         if not isinstance(operand, torch.Tensor):
@@ -187,8 +198,16 @@ def _counts(func: Any, out: torch.Tensor) -> bool:
     return adds and out.ndim == 0 and bool(out == out.round())
 
 
+def _variance(x: torch.Tensor, dims: list[int], correction: float = 1, **_: Any) -> torch.Tensor:
+    """The variance by its definition, so that the roundings of the mean are disturbed too."""
+    centred = x - x.mean(dims, keepdim=True)
+    squares = centred.square().sum(dims)
+    count = x.numel() // max(squares.numel(), 1)
+    return squares / max(count - correction, 0)
+
+
 _VIEW = None
-_roles: dict[Any, Any] = {}
+_roles: dict[Any, Any] = {torch.ops.prims.var.default: _variance}
 
 
 def _role_of(func: Any) -> Any:

@@ -3,6 +3,10 @@
 A sum of n terms in any order is off by at most (n − 1) u Σ |term|. Random disturbances of the terms
 average out far below that, but equal terms all round the same way and come near it.
 
+C floors grow with the disturbance only as far as the result does. Where it grows with its square,
+such as the variance of equal numbers with the error of their mean, `oracle.tensors` measures that
+part with sums moved as far as they may be off, one way and the other.
+
 A product below the smallest normal number has lost digits, or all of them, and may be divided by
 something small afterwards. A disturbance in proportion to the product does not show that.
 
@@ -38,22 +42,25 @@ def add_sum(
     i: int,
     out: torch.Tensor,
     noise: torch.Tensor,
+    reach: float = 1.0,
 ) -> None:
     """Disturb a sum of n terms so far that C floors are n u Σ |term|; up to C terms need no more.
 
     i         which of the operation's results it is
     noise     uniform within ±2u, in out's shape
+    reach     so many times as far; C is as far as the sum may be off
     """
+    few = C / abs(reach)
     length = _count(func, args, i) if base in _COUNTED else _length(base, args, out)
     if isinstance(length, torch.Tensor):
-        noise = noise * torch.where(length > C, length, 0)
-    elif length > C:
+        noise = noise * torch.where(length > few, length, 0)
+    elif length > few:
         noise = noise * length
     else:
         return
     sizes = [a.abs() if isinstance(a, torch.Tensor) else a for a in args]
-    reach = torch.nan_to_num(_result(func(*sizes), i), nan=0.0, posinf=0.0)
-    out.addcmul_(reach, noise, value=1 / (2 * C))
+    total = torch.nan_to_num(_result(func(*sizes), i), nan=0.0, posinf=0.0)
+    out.addcmul_(total, noise, value=reach / (2 * C))
 
 
 def _count(func: Callable[..., Any], args: Sequence[Any], i: int) -> torch.Tensor:

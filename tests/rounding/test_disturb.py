@@ -11,6 +11,7 @@ pytest.importorskip("torch", reason="the noise is torch's")
 
 import torch
 
+from gradproof.oracle.tensors import CURVED, THOROUGH, disturbed_runs
 from gradproof.rounding.bound import C
 from gradproof.rounding.disturb import Disturbance, disturb
 
@@ -269,3 +270,19 @@ def test_what_cancels_inside_of_attention_is_disturbed() -> None:
     exact, found = samples(function, [0.3, -0.7])
     assert np.abs(exact).max() < 1e-14, "both rows of v are the same"
     assert np.abs(found - exact).max() > 4 * U
+
+
+@pytest.mark.parametrize(
+    "variance",
+    [lambda x: (x - x.mean()).square().mean(), lambda x: x.var(correction=0)],
+    ids=["composed", "fused"],
+)
+def test_what_grows_with_the_square_of_a_sums_error_is_covered(variance: Any) -> None:
+    """The variance of equal numbers is the square of the error of their mean."""
+    n, value = 40, 1 / 3
+    x = torch.full((n,), value, dtype=torch.float64)
+    pairs = [p for (p,) in disturbed_runs(0, lambda: [variance(x)]) if p is not None]
+    covered = np.array([C * abs(moved - exact) for moved, exact in pairs])
+    assert len(covered) == THOROUGH + CURVED
+    may_be = (n * U * value) ** 2
+    assert covered[:THOROUGH].max() < may_be / 2 < covered[THOROUGH:].max() < 1.1 * may_be
