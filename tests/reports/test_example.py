@@ -44,7 +44,9 @@ MEASURED = re.compile(
 )
 """Heads of columns in REPORT.md."""
 SHARE = re.compile(r"(?:[<>] )?\d+(?:\.\d+)? %")
-NUMBER = re.compile(r"(?:[<>] )?[-−]?\d[\d.,]*(?:e[-−]?\d+)?(?: min \d+)?(?: (?:s|%)(?!\w))?|–|∞")
+NUMBER = re.compile(
+    r"(?:[<>] )?[-−]?\d[\d.,]*(?:e[-−]?\d+)?(?: min \d+)?(?: (?:s|%|process(?:es)?)(?!\w))?|–|∞"
+)
 LINES = 20  # of a difference
 
 
