@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradproof.arrays import numbered
 from gradproof.campaign.search import judged
 from gradproof.campaign.sensitivity import plant, plantable
 from gradproof.campaign.task import Task
@@ -159,12 +158,5 @@ def _samples(
     else:
         oracle = NetworkOracle(subject.twin, case)
         oracle.pull(case.dy)
-    names = [*numbered("y", oracle.y), *oracle.names]
-
-    def named(samples: Iterator[list[Any]]) -> Iterator[dict[str, Any]]:
-        for sample in samples:
-            own = names[len(names) - len(sample) :]  # those of a cheap one may be gradients alone
-            yield {n: s for n, s in zip(own, sample, strict=True) if s is not None}
-
-    of_terms = {n: t for n, t in zip(names, terms, strict=False) if t is not None}
-    return of_terms, named(oracle.cheap_samples()), named(oracle.thorough_samples())
+    of_terms = {n: t for n, t in zip(oracle.quantities, terms, strict=False) if t is not None}
+    return of_terms, oracle.cheap_samples(), oracle.thorough_samples()

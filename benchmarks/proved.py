@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.arrays import Array, numbered
+from gradproof.arrays import Array
 from gradproof.campaign.search import judged
 from gradproof.campaign.task import Task
 from gradproof.cases.case import Case, case_of
@@ -169,10 +169,8 @@ def _agree(c: Comparison) -> Array:
 
 def _settle(pending: dict[str, Comparison], oracle: NetworkOracle) -> None:
     """Sample a network's noise until all is within its bound."""
-    names = [*numbered("y", oracle.y), *oracle.names]
     for stage in (oracle.cheap_samples, oracle.thorough_samples):
-        pairs = (zip(names, sample, strict=True) for sample in stage())
-        settle(pending, ({n: s for n, s in sample if s is not None} for sample in pairs))
+        settle(pending, stage())
 
 
 def _near_kinks(subject: Subject, case: Case, against: dict[str, Comparison]) -> dict[str, Array]:

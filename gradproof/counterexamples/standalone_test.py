@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.arrays import Array, numbered
+from gradproof.arrays import Array
 from gradproof.cases.case import Case, smooth_names
 from gradproof.counterexamples.twin_source import NotAlone, source_of
 from gradproof.judge.verdict import Finding
@@ -203,11 +203,8 @@ def _expected(subject: Subject, finding: Finding) -> tuple[Array, Array]:
         return reference, np.zeros(reference.shape)
     # Nothing is within a bound of NaN, so every sample is taken.
     comparison = Comparison(np.full_like(reference, np.nan), reference)
-    outputs = [*numbered("y", oracle.y)]
-    key = name if name in gradients else outputs[index]
-    every = [*outputs, *oracle.names]
-    samples = (dict(zip(every, s, strict=True)) for s in oracle.thorough_samples())
-    settle({key: comparison}, ({n: p for n, p in s.items() if p is not None} for s in samples))
+    key = name if name in gradients else oracle.quantities[index]
+    settle({key: comparison}, oracle.thorough_samples())
     return reference, _bound_of(comparison)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,8 +12,6 @@ from gradproof.judge import conduct
 from gradproof.judge.verdict import Finding, fault
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison, settle, within
-
-Samples = Iterator[dict[str, Any]]
 
 
 def pair_up(
@@ -84,20 +81,14 @@ def measure(pending: dict[str, Comparison], oracle: Oracle) -> int:
         return 0
     names = oracle.names
     gradients = {name: c for name, c in pending.items() if name in names}
-    every = [*numbered("y", oracle.y), *names]
-
-    def named(samples: Iterator[Any], own: list[str]) -> Samples:
-        for sample in samples:
-            yield {n: s for n, s in zip(own, sample, strict=True) if s is not None}
-
     terms = oracle.magnitudes(backward=not within(gradients))
-    for name, sizes in zip(every, terms, strict=bool(terms)):
+    for name, sizes in zip(oracle.quantities, terms, strict=bool(terms)):
         if sizes is not None and name in pending and not pending[name].within():
             pending[name].add_terms(sizes)
     if within(pending):
         return 1
-    cheap = named(oracle.cheap_samples(), names)
-    thorough = named(oracle.thorough_samples(lambda: not within(gradients)), every)
+    cheap = oracle.cheap_samples()
+    thorough = oracle.thorough_samples(lambda: not within(gradients))
     if within({n: c for n, c in pending.items() if n not in names}):
         return settle(gradients, cheap) + settle(pending, thorough)
     return settle(pending, thorough) + settle(gradients, cheap)

@@ -19,6 +19,7 @@ from gradproof.judge.overflow import overflows
 from gradproof.judge.verdict import Finding, Judgement, fault, settled
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.network import NetworkOracle
+from gradproof.oracle.tensors import Sample
 from gradproof.rounding.bound import Comparison, same, settle
 from gradproof.subject import passes, program
 from gradproof.subject.layer import argument_kinds
@@ -192,16 +193,13 @@ def _settle_whole(
     """Sample the noise of the whole network for both depths at once."""
     both = {f"chained {q}": c for q, c in chained.items()}
     both |= {f"free {q}": c for q, c in free.items()}
-    outputs = numbered("y", oracle.y)
 
-    def samples(stage: Any) -> Iterator[dict[str, Any]]:
-        for sample in stage():
-            pairs = zip([*outputs, *oracle.names], sample, strict=True)
-            yield {f"{d} {q}": s for q, s in pairs if s is not None for d in ("chained", "free")}
+    def for_both(samples: Iterable[Sample]) -> Iterator[Sample]:
+        for sample in samples:
+            yield {f"{d} {q}": s for q, s in sample.items() for d in ("chained", "free")}
 
-    return settle(both, samples(oracle.cheap_samples)) + settle(
-        both, samples(oracle.thorough_samples)
-    )
+    taken = settle(both, for_both(oracle.cheap_samples()))
+    return taken + settle(both, for_both(oracle.thorough_samples()))
 
 
 def _explain_own_runs(

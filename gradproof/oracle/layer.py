@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from gradproof.arrays import Array
+from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case
 from gradproof.oracle import tensors
-from gradproof.oracle.tensors import array_or_none, as_array, as_tensors, pair, pull_back, tensor
+from gradproof.oracle.tensors import Sample, array_or_none, as_array, as_tensors, pull_back, tensor
 from gradproof.rounding.disturb import disturb
 from gradproof.rounding.sums_of_products import magnitude, sums_of_products
 from gradproof.subject.program import as_tuple
@@ -22,7 +22,7 @@ class Oracle:
 
     function   of tensors, returning a tensor or a tuple of them
     arrays     its arguments by name, in order; an absent one is None
-    smooth     which of them have a gradient; `names` are theirs
+    smooth     which of them have a gradient; `names` are theirs, `quantities` the outputs' as well
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Oracle:
         self._smooth = [t for t, s in zip(self._inputs, smooth, strict=True) if s and t is not None]
         self._outputs = self._run(self._inputs)
         self.y = [as_array(out) for out in self._outputs]
+        self.quantities = [*numbered("y", self.y), *self.names]
         self._dy: list[Tensor | None] = []
 
     @classmethod
@@ -67,22 +68,20 @@ class Oracle:
         terms = pull_back(outputs, dy, smooth) if backward else [None] * len(smooth)
         return [*map(array_or_none, (*outputs, *terms))]
 
-    def cheap_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
-        """Yield (disturbed, undisturbed) of each gradient, with the incoming cotangent disturbed.
+    def cheap_samples(self) -> Iterator[Sample]:
+        """Yield samples of the gradients, with the incoming cotangent disturbed.
 
         The gradient is linear in it, so no kink is crossed and the forward is not repeated.
         """
         for seed in range(tensors.CHEAP):
             dy = [None if d is None else disturb(d, seed) for d in self._dy]
             moved = pull_back(self._outputs, dy, self._smooth)
-            yield [pair(m, g) for m, g in zip(moved, self._gradients, strict=True)]
+            yield tensors.sample(self.names, moved, self._gradients)
 
-    def thorough_samples(
-        self, backward: Callable[[], bool] = lambda: True
-    ) -> Iterator[list[tuple[Array, Array] | None]]:
-        """The same for each output, then each gradient, with all arithmetic disturbed.
+    def thorough_samples(self, backward: Callable[[], bool] = lambda: True) -> Iterator[Sample]:
+        """The same of outputs and gradients, with all arithmetic disturbed.
 
-        backward   whether the next sample needs gradients; if not, they are None
+        backward   whether the next sample needs gradients; if not, it has none
         """
 
         def run() -> list[Tensor | None]:
@@ -91,4 +90,4 @@ class Oracle:
                 return [*outputs, *[None] * len(self._smooth)]
             return [*outputs, *pull_back(outputs, self._dy, self._smooth)]
 
-        return tensors.disturbed_runs(0, run)
+        return tensors.disturbed_runs(0, self.quantities, run)

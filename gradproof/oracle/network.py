@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-from gradproof.arrays import Array
+from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case, smooth_names
 from gradproof.oracle import tensors
-from gradproof.oracle.tensors import array_or_none, as_array, as_tensors, pair, pull_back, tensor
+from gradproof.oracle.tensors import Sample, array_or_none, as_array, as_tensors, pull_back, tensor
 from gradproof.rounding.disturb import disturb
 from gradproof.subject import program
 from gradproof.subject.program import as_tuple
@@ -23,6 +23,7 @@ class NetworkOracle:
     views is that of the layer alone; with respect to the values it is what torch accumulated.
 
     y          the network's outputs
+    names      of its smooth arguments; `quantities`: those of its outputs as well
     given      per step, the arrays its layer received (None: absent)
     outputs    per step, what it returned
     """
@@ -36,6 +37,7 @@ class NetworkOracle:
         self.given = [[*map(array_or_none, uses)] for uses in self._uses]
         self.outputs = [[as_array(o) for o in outs] for outs in self._outs]
         self.y = self.outputs[-1]
+        self.quantities = [*numbered("y", self.y), *self.names]
 
     def _run(
         self, inputs: Sequence[Tensor | None], seed: int | None = None
@@ -80,8 +82,8 @@ class NetworkOracle:
     def requires_grad(self, i: int) -> tuple[bool, ...]:
         return tuple(u is not None and u.requires_grad for u in self._uses[i])
 
-    def cheap_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
-        """Yield (disturbed, undisturbed) of y and the gradients; steps' results are disturbed."""
+    def cheap_samples(self) -> Iterator[Sample]:
+        """Yield samples of y and the gradients; steps' results are disturbed."""
         exact = [*self._outs[-1], *self._gradients]
         for k in range(tensors.CHEAP):
             _, outs = self._run(self.inputs, seed=1000 * k)
@@ -90,11 +92,11 @@ class NetworkOracle:
                     if out.requires_grad:
                         out.register_hook(_Disturber(1000 * k + i))  # type: ignore[no-untyped-call]
             moved = [*outs[-1], *pull_back(outs[-1], self._dy, self._leaves)]
-            yield [pair(m, e) for m, e in zip(moved, exact, strict=True)]
+            yield tensors.sample(self.quantities, moved, exact)
 
-    def thorough_samples(self) -> Iterator[list[tuple[Array, Array] | None]]:
+    def thorough_samples(self) -> Iterator[Sample]:
         """The same with all arithmetic disturbed, inside the layers too."""
-        return tensors.disturbed_runs(1, self._everything)
+        return tensors.disturbed_runs(1, self.quantities, self._everything)
 
     def _everything(self) -> list[Tensor | None]:
         _, outs = self._run(self.inputs)

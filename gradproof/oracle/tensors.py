@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from gradproof.arrays import Array
 from gradproof.rounding.bound import C
 from gradproof.rounding.disturb import Disturbance
 
+Sample: TypeAlias = dict[str, tuple[Array, Array]]
+"""(disturbed, undisturbed) by the name of the output or gradient."""
 CHEAP = 4
 """The most cheap samples, in which only cotangents are disturbed."""
 THOROUGH = 32
@@ -61,17 +64,21 @@ def as_tensors(arrays: Mapping[str, Array | None], smooth: Sequence[bool]) -> li
     return [None if a is None else tensor(a, s) for a, s in pairs]
 
 
-def pair(moved: Tensor | None, exact: Tensor | None) -> tuple[Array, Array] | None:
-    """(disturbed, undisturbed) as arrays; None where there are no floating numbers to compare."""
-    if moved is None or exact is None or not exact.is_floating_point():
-        return None
-    return as_array(moved), as_array(exact)
+def sample(
+    names: Sequence[str], moved: Sequence[Tensor | None], exact: Sequence[Tensor | None]
+) -> Sample:
+    """What is there on both sides, and is floating numbers."""
+    return {
+        name: (as_array(m), as_array(e))
+        for name, m, e in zip(names, moved, exact, strict=True)
+        if m is not None and e is not None and e.is_floating_point()
+    }
 
 
 def disturbed_runs(
-    seed: int, run: Callable[[], list[Tensor | None]]
-) -> Iterator[list[tuple[Array, Array] | None]]:
-    """Yield (disturbed, undisturbed) of each result of run, with all arithmetic disturbed.
+    seed: int, names: Sequence[str], run: Callable[[], list[Tensor | None]]
+) -> Iterator[Sample]:
+    """Yield samples of the named results of run, with all arithmetic disturbed.
 
     The last samples hold what the first hide: half the second difference of runs whose sums are
     off as far as they may be, one way and the other. C floors are to cover it, so a floor is 1/C.
@@ -86,10 +93,10 @@ def disturbed_runs(
     with mode:
         exact = run()
     for _ in range(THOROUGH):
-        yield [pair(m, e) for m, e in zip(again(1.0), exact, strict=True)]
+        yield sample(names, again(1.0), exact)
     for _ in range(CURVED):
         ways = zip(again(C), again(-C), exact, strict=True)
-        yield [pair(_curved(up, down, e), e) for up, down, e in ways]
+        yield sample(names, [_curved(*way) for way in ways], exact)
 
 
 def _curved(up: Tensor | None, down: Tensor | None, exact: Tensor | None) -> Tensor | None:

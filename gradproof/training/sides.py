@@ -15,7 +15,7 @@ from gradproof.cases.optimizer_case import Arrays, State, UpdateCase
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.network import NetworkOracle
 from gradproof.oracle.optimizer import ReferenceStep, as_arrays
-from gradproof.oracle.tensors import as_array, tensor
+from gradproof.oracle.tensors import Sample, as_array, tensor
 from gradproof.subject import passes
 from gradproof.subject.subject import Subject
 
@@ -139,14 +139,12 @@ class Reference:
 
     def disturbed(
         self, params: Mapping[str, Array], batch: Mapping[str, Array]
-    ) -> Iterator[dict[str, tuple[Array, Array]]]:
+    ) -> Iterator[Sample]:
         """(disturbed, undisturbed) of the loss "y" and each gradient, all arithmetic disturbed."""
         case = self.case(params, batch)
         oracle = NetworkOracle(self._subject.twin, case)
         oracle.pull(case.dy)
-        for sample in oracle.thorough_samples():
-            pairs = zip(["y", *oracle.names], sample, strict=True)
-            yield {name: pair for name, pair in pairs if pair is not None}
+        return oracle.thorough_samples()
 
     def steps(self, places: Sequence[Place], batch: Mapping[str, Array]) -> list[Place]:
         """One step from each of several places."""

@@ -281,7 +281,7 @@ def test_what_grows_with_the_square_of_a_sums_error_is_covered(variance: Any) ->
     """The variance of equal numbers is the square of the error of their mean."""
     n, value = 40, 1 / 3
     x = torch.full((n,), value, dtype=torch.float64)
-    pairs = [p for (p,) in disturbed_runs(0, lambda: [variance(x)]) if p is not None]
+    pairs = [found["y"] for found in disturbed_runs(0, ["y"], lambda: [variance(x)])]
     covered = np.array([C * abs(moved - exact) for moved, exact in pairs])
     assert len(covered) == THOROUGH + CURVED
     may_be = (n * U * value) ** 2
