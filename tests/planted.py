@@ -18,7 +18,7 @@ from gradproof.report.tables import DEPTHS
 from gradproof.subject.layer import named_arguments
 from gradproof.subject.subject import Subject
 from manual.layers.activation_sigmoid import Sigmoid, Tanh
-from manual.layers.arithmetic import Subtract
+from manual.layers.arithmetic import Multiply, Subtract
 from manual.layers.linear import Linear
 from manual.net import Net, Step
 from tests.subject import subject as this_subject
@@ -72,6 +72,14 @@ def chain(*layers: Any) -> Net:
     return Net(tuple(inputs), tuple(steps))
 
 
+GATED = Net(
+    ("x", "weight"),
+    (
+        Step("h1", Linear(), ("x", "weight")),
+        Step("h2", Tanh(), ("h1",)),
+        Step("h3", Multiply(), ("h1", "h2")),
+    ),
+)
 RESIDUAL = Net(
     ("x",),
     (

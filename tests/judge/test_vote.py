@@ -17,11 +17,11 @@ from manual.layer import Real
 from manual.layers.activation import ReLU
 from manual.layers.activation_hard import Hardsigmoid
 from manual.layers.activation_sigmoid import Tanh, Tanhshrink
-from manual.layers.arithmetic import Multiply
 from manual.layers.linear import Linear
 from manual.net import Net, Step
 from manual.optimizers.sgd import SGD
 from tests.planted import (
+    GATED,
     SUBJECT,
     break_gradient,
     case_of,
@@ -37,14 +37,6 @@ from tests.planted import (
     without,
 )
 
-NET = Net(
-    ("x", "weight"),
-    (
-        Step("h1", Linear(), ("x", "weight")),
-        Step("h2", Tanh(), ("h1",)),
-        Step("h3", Multiply(), ("h1", "h2")),
-    ),
-)
 X = normal(4, 3)
 
 
@@ -277,7 +269,7 @@ def test_where_all_abstain_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_wiring(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, Net, "x", lambda g, s, d: 2 * g["x"])
-    assert verdict_on(case_of(NET, x=X, weight=normal(2, 3))) == (
+    assert verdict_on(case_of(GATED, x=X, weight=normal(2, 3))) == (
         BOTH,
         "the network's wiring is wrong",
     )
@@ -285,7 +277,7 @@ def test_wiring(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_network_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     break_gradient(monkeypatch, Net, "x", lambda g, s, d: 2 * g["x"])
-    judgement = judged(case_of(NET, x=X, weight=normal(2, 3)))
+    judgement = judged(case_of(GATED, x=X, weight=normal(2, 3)))
     free = next(f for f in judgement.findings if f.depth == "free" and f.failed)
     vote = votes(SUBJECT, free)
     assert (vote.agreement, vote.verdict) == (BOTH, "the network's backward pass is wrong")
@@ -315,7 +307,7 @@ def test_beyond_the_largest_number_the_enclosure_speaks(monkeypatch: pytest.Monk
         (returned(Tanh, fails), CASE),
         (returned(Tanh, without("x")), CASE),
         (gradient(Tanh, "x", np.transpose), CASE),
-        (returned(Net, without("x")), case_of(NET, x=X, weight=normal(2, 3))),
+        (returned(Net, without("x")), case_of(GATED, x=X, weight=normal(2, 3))),
     ],
 )
 def test_what_breaks_the_contract_is_not_put_to_the_vote(

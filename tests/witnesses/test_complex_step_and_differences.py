@@ -15,23 +15,13 @@ from gradproof.witnesses.complex_step import complex_step
 from gradproof.witnesses.finite_differences import differences
 from manual.layer import Layer, Real, Saved
 from manual.layers.activation import ReLU
-from manual.layers.activation_sigmoid import Sigmoid, Tanh
-from manual.layers.arithmetic import Multiply
+from manual.layers.activation_sigmoid import Sigmoid
 from manual.layers.linear import Linear
 from manual.layers.reduce import Max
 from manual.layers.softmax import LogSoftmax, Softmax
 from manual.losses.regression import MSELoss
-from manual.net import Net, Step
-from tests.planted import SUBJECT, case_of, judged, normal
+from tests.planted import GATED, SUBJECT, case_of, judged, normal
 
-NET = Net(
-    ("x", "weight"),
-    (
-        Step("h1", Linear(), ("x", "weight")),
-        Step("h2", Tanh(), ("h1",)),
-        Step("h3", Multiply(), ("h1", "h2")),
-    ),
-)
 X = normal(4, 3)
 
 
@@ -45,7 +35,7 @@ X = normal(4, 3)
         case_of(ReLU(), x=X),
         case_of(Max(dim=1), x=X),
         case_of(MSELoss(), x=X, target=normal(4, 3, seed=1)),
-        case_of(NET, x=X, weight=normal(2, 3)),
+        case_of(GATED, x=X, weight=normal(2, 3)),
     ],
     ids=lambda case: case.kind,
 )
