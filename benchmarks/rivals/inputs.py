@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gradproof.campaign.search import judged
 from gradproof.campaign.task import Task
 from gradproof.cases.case import Case
-from gradproof.cases.deterministic_hypothesis import without_constants_of_the_code
+from gradproof.cases.even_choices import EVEN_CHOICES
 from gradproof.cases.draw import make_case
 from gradproof.judge.clock import Clock
 from gradproof.judge.dispatch import judge
@@ -53,6 +53,7 @@ def _plainest(rule: CaseRule) -> Spec:
         max_examples=_TRIES,
         database=None,
         deadline=None,
+        backend=EVEN_CHOICES,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
@@ -60,8 +61,7 @@ def _plainest(rule: CaseRule) -> Spec:
     def collect(spec: Spec) -> None:
         found.append(spec)
 
-    with without_constants_of_the_code():
-        collect()
+    collect()
     return min(found, key=_oddity)
 
 

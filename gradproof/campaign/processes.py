@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import multiprocessing
 import os
 import signal
@@ -133,4 +134,6 @@ def begin_worker(crash: Path | None) -> None:
 def subject_at(root: Path) -> Subject:
     """The subject, loaded once in each process."""
     torch.set_num_threads(1)
-    return load_subject(root)
+    subject = load_subject(root)
+    gc.freeze()  # the collector need not walk through all of PyTorch again and again: 5 to 10 %
+    return subject

@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from random import Random
 from time import perf_counter
 from typing import Any, TypeAlias
 
 import hypothesis
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.errors import Flaky
+from hypothesis import Phase, settings
+from hypothesis.errors import Flaky, NoSuchExample
 
 from gradproof.campaign.task import Task
-from gradproof.cases.deterministic_hypothesis import without_constants_of_the_code
 from gradproof.cases.draw import cases, optimizer_cases
+from gradproof.cases.even_choices import EVEN_CHOICES
 from gradproof.judge.clock import Clock
 from gradproof.judge.dispatch import AnyCase, judge
 from gradproof.judge.verdict import Judgement
@@ -24,10 +25,6 @@ Judge: TypeAlias = Callable[[Subject, Any, Clock], Judgement]
 FLEETING = "not reproducible: hidden randomness or uninitialised memory"
 MOST_FAULTS = 5
 """The most disagreements that one task shrinks; others are recorded as they were drawn."""
-
-
-class Disagreement(AssertionError):
-    """Raised so that Hypothesis looks for a smaller case of the same disagreement."""
 
 
 @dataclass
@@ -65,12 +62,9 @@ def judged(
 
 
 class _Batch:
-    """Draws a few cases at a time, up to the first disagreement that is not known yet.
+    """Draws some cases at a time, up to the first disagreement that is not known yet."""
 
-    In longer runs Hypothesis mostly varies earlier examples; short runs draw new ones.
-    """
-
-    SIZE = 10
+    SIZE = 50
 
     def __init__(self, subject: Subject, task: Task, seen: set[str], judge: Judge) -> None:
         self._subject, self._seen, self._count = subject, seen, task.count
@@ -91,16 +85,12 @@ class _Batch:
             max_examples=self.SIZE,
             database=None,
             deadline=None,
+            backend=EVEN_CHOICES,
             phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
-            suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-            print_blob=False,
         )
-        body = hypothesis.given(self._strategy)(self._one)  # type: ignore[no-untyped-call]
         try:
-            with without_constants_of_the_code():
-                hypothesis.seed(seed)(chosen(body))()
-        except Disagreement:
+            hypothesis.find(self._strategy, self._new, settings=chosen, random=Random(seed))
+        except NoSuchExample:
             pass
         except Flaky:
             if not self._fleeting():
@@ -108,12 +98,13 @@ class _Batch:
         if self._crash is not None:
             raise self._crash
 
-    def _one(self, case: Any) -> None:
+    def _new(self, case: Any) -> bool:
+        """Judge a case; whether it has the disagreement that is being shrunk, or a new one."""
         if self._crash is not None:
-            return
+            return False
         if self.target is None:
             if case.digest in self._seen or len(self._seen) >= self._count:
-                return
+                return False
             self._seen.add(case.digest)
         clock = Clock()
         clock.seconds["draw"] = perf_counter() - self._since
@@ -122,19 +113,19 @@ class _Batch:
         except Exception as error:  # noqa: BLE001  (Hypothesis would hide it: it would try again)
             error.add_note(f"while judging {case}")
             self._crash = error
-            return
+            return False
         if self.target is None:
             self.finished.append(Drawn(case, judgement, clock))
         culprit = judgement.culprit if judgement.flagged else None
         self._since = perf_counter()
         if culprit is None or self._known is None:
-            return
+            return False
         key = (culprit.kind, culprit.quantity)
         if self.target is None and key not in self._known:
             self.target = key
         if self.target == key:
             self.smallest = judgement
-            raise Disagreement(f"{key[0]}: {key[1]}")
+        return self.target == key
 
     def _fleeting(self) -> bool:
         """Whether a disagreement was gone when judged again; that is then its cause."""

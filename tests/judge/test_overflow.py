@@ -17,6 +17,7 @@ from gradproof.rounding.bound import Comparison
 from manual.layers.activation import GELU, ReLU
 from manual.layers.arithmetic import Divide
 from manual.layers.linear import Linear
+from manual.layers.norm import BatchNorm1d
 from manual.net import Net, Step
 from tests.planted import SUBJECT, break_gradient, break_output, case_of, judged
 
@@ -120,6 +121,20 @@ def test_one_entry_may_overflow_by_both_and_one_in_torch(second: float, verdict:
 def test_in_float64_nothing_says_what_it_should_be() -> None:
     assert verdicts(squared("float64", 1e20))["x"] == {"agree"}
     assert verdicts(squared("float64", 1e200))["x"] == {"disagree"}
+
+
+def test_what_cancels_may_overflow_in_torch_alone(monkeypatch: Any) -> None:
+    """Of two rows nearly nothing is left of dy; torch's products of it are beyond float32."""
+    x = np.array([[-180.61093, -270.97137, 132.91624], [-73.9601, -67.233406, -237.95816]])
+    case = case_of(
+        BatchNorm1d(), "float32", x=x, running_mean=np.zeros(3), running_var=np.ones(3)
+    )
+    rows = [[-7.4246606e36, -2.4033502e36, -5.5461926e36], [-4.8512288e36, -1.6712319e36, -3.6e36]]
+    case = replace(case, dy=(np.array(rows, np.float32), None, None))
+    gradient = next(f for f in judged(case).findings if f.quantity == "x")
+    assert (gradient.verdict, gradient.cause) == ("vacuous", "it overflows in torch")
+    break_gradient(monkeypatch, BatchNorm1d, "x", lambda g, saved, dy: g["x"] + dy[0])
+    assert verdicts(case)["x"] == {"disagree"}
 
 
 def test_an_output_may_overflow_in_torch_alone(monkeypatch: Any) -> None:

@@ -21,7 +21,7 @@ from manual.net import Net
 from tests.strategies.rules import LARGEST
 from tests.subject import subject
 
-COUNT = 600
+COUNT = 1000
 
 
 def _not_judged(subject: Subject, case: Any, clock: Clock) -> Judgement:

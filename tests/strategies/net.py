@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -134,7 +135,8 @@ def _dense(draw: Draw, program: Program, current: str) -> None:
     shape = program.shapes[current]
     if not shape:
         return _any_layer(draw, program, current)
-    out = shape[-1] if draw(_either) else draw(sizes)
+    square, bias = draw(_options)
+    out = shape[-1] if square else draw(sizes)
     n = len(program.steps) + 1
     weights = [k for k in program.learned if program.inputs[k].shape == (out, shape[-1])]
     if weights and draw(_either):  # tied
@@ -142,23 +144,23 @@ def _dense(draw: Draw, program: Program, current: str) -> None:
     else:
         weight = program.input(f"h{n}.weight", real(out, shape[-1]), "param")
     args: dict[str, str | None] = {"x": current, "weight": weight}
-    if draw(_either):
+    if bias:
         args["bias"] = program.input(f"h{n}.bias", real(out), "param")
     program.add(Linear(), args)
     return None
 
 
-_joins = st.sampled_from([Add(), Subtract(), Multiply(), Concatenate(dim=-1)])
+_options = st.sampled_from([*product((False, True), repeat=2)])
+_joins = (Add(), Subtract(), Multiply(), Concatenate(dim=-1))
 
 
 def _residual(draw: Draw, program: Program, current: str) -> None:
     """The current value and an earlier one of its shape (perhaps itself) or an input, combined."""
     shape = program.shapes[current]
     same = [n for n, s in program.shapes.items() if s == shape]
-    layer = draw(_joins)
+    layer, other = draw(st.sampled_from([*product(_joins, [*same, *same, None])]))
     if isinstance(layer, Concatenate) and not shape:
         layer = Add()
-    other = draw(st.sampled_from([*same, *same, None]))
     if other is None:
         other = program.input(f"h{len(program.steps) + 1}.other", real(*shape), "real")
     if isinstance(layer, Subtract) and other == current:
@@ -272,8 +274,8 @@ def _join(program: Program) -> None:
 
 
 _choices: list[Callable[[Draw, Program, str], None]] = [
-    *(_any_layer, _dense, _residual, _any_layer, _fitted_layer, _dense, _residual) * 7,
-    *(_any_layer,) * 7,
+    *(_any_layer, _dense, _residual, _any_layer, _dense, _residual) * 7,
+    *(_any_layer, _any_layer, _fitted_layer) * 5,
     _parted,
     _nested,
 ]
