@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gradproof.campaign.search import judged
 from gradproof.campaign.task import Task
 from gradproof.cases.case import Case
-from gradproof.cases.even_choices import EVEN_CHOICES
 from gradproof.cases.draw import make_case
+from gradproof.cases.even_choices import EVEN_CHOICES
 from gradproof.judge.clock import Clock
 from gradproof.judge.dispatch import judge
 from gradproof.subject.entries import CaseRule, Draw, Spec

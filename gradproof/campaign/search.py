@@ -88,8 +88,9 @@ class _Batch:
             backend=EVEN_CHOICES,
             phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
         )
+        random = Random(seed)  # noqa: S311  (no secret)
         try:
-            hypothesis.find(self._strategy, self._new, settings=chosen, random=Random(seed))
+            hypothesis.find(self._strategy, self._new, settings=chosen, random=random)
         except NoSuchExample:
             pass
         except Flaky:

@@ -32,7 +32,7 @@ class Evidence:
     over             a mask: which entries are over their bound
     arrays           the case's floating arrays, and y, by name; indices: its integer arrays
     cotangents       dy, dy1, …: one for each output that has one
-    other_gradients  PyTorch's gradients of the other arguments
+    other_gradients  PyTorch's gradients of the other arguments; right: those that manual has right
     others           the same array on fresh inputs, where it disagrees too; see `again`
     """
 
@@ -48,6 +48,7 @@ class Evidence:
     indices: dict[str, Array]
     cotangents: dict[str, Array]
     other_gradients: dict[str, Array]
+    right: frozenset[str]
     finding: Finding
     others: tuple[Evidence, ...] = ()
     _judged: dict[Sort, tuple[Evidence, ...]] = field(default_factory=dict, init=False, repr=False)
@@ -146,11 +147,12 @@ class Evidence:
         def function(net: Any, *inputs: Any) -> Any:
             return program.run(net, inputs, call)
 
-        return self._gradient(function, self.layer_case, self.case.dy)
+        return self._result(function, self.layer_case, self.case.dy)
 
-    def _gradient(self, twin: Any, case: Case, dy: Sequence[Array | None]) -> Array:
-        """PyTorch's gradient of the quantity, in float64; zeros if there is none."""
-        found = Oracle.of(twin, case).pull(dy)[self.quantity]
+    def _result(self, twin: Any, case: Case, dy: Sequence[Array | None]) -> Array:
+        """PyTorch's output or gradient of that name, in float64; zeros if there is none."""
+        oracle = Oracle.of(twin, case)
+        found = (oracle.pull(dy) if self.is_gradient else numbered("y", oracle.y))[self.quantity]
         return np.zeros(self.reference.shape) if found is None else _wide(found)
 
     def expected(
@@ -160,7 +162,7 @@ class Evidence:
         before: Mapping[str, Array] | None = None,
         dy: Sequence[Array | None] = (),
     ) -> Array | None:
-        """PyTorch's gradient or update for another layer, arrays, state or dy; None without one."""
+        """What PyTorch has for another layer, arrays, state or dy; None if they do not fit."""
         case = self.case
         try:
             if isinstance(case, UpdateCase):
@@ -169,9 +171,9 @@ class Evidence:
                 made = as_arrays(ReferenceStep(self.subject, there)())
                 return _wide(flat(*made)[self.quantity])
             other = replace(case, layer=layer, arrays=arrays)
-            if not self.is_gradient or not _fits_forward(other):
+            if not _fits_forward(other):
                 return None
-            return self._gradient(self.subject.twin, other, tuple(dy) or case.dy)
+            return self._result(self.subject.twin, other, tuple(dy) or case.dy)
         except Exception:  # noqa: BLE001  (arrays that do not fit may raise anything)
             return None
 
@@ -237,6 +239,7 @@ def _evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -
         indices={n: a for n, a in arrays.items() if a.dtype.kind == "i"},
         cotangents={n: _wide(d) for n, d in cotangents.items()},
         other_gradients={n: _wide(g) for n, g in others.items() if n in case.arrays},
+        right=frozenset(f.quantity for f in siblings if not f.failed),
         finding=finding,
     )
 

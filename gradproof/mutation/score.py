@@ -16,7 +16,7 @@ CAUSES = {
     "transpose": r"transposed|axes .* swapped|reversed",
     "swap": r"swapped|exchanged|reversed|as if \w+ were \(",
     "mask": r"mask|kink|only where|zero",
-    "edge": r"only (row|column|axis|one entry|the edges)|(first|last) entry",
+    "edge": r"only (row|column|axis|one entry|the edges)|(first|last) entry|\bshifted\b",
     "accumulate": r"= for \+=|factor (2|0\.5)\b|term .* (missing|too many)",
     "zero": r"zero",
     "missing": r"missing|as if|too many|\bfactor\b|no gradient|does not arrive|keeps it",

@@ -105,7 +105,9 @@ PLACES = {
 }
 ORDERS = {
     "transposed": Mistake(SQUARE, lambda g, s, d: g["x"].T),
-    "the gradient of other: swapped arguments": Mistake(SQUARE, lambda g, s, d: g["other"]),
+    "the gradient of other: swapped arguments, or a factor is missing": Mistake(
+        SQUARE, lambda g, s, d: g["other"]
+    ),
     "reversed along axis 0": Mistake(SQUARE, lambda g, s, d: g["x"][::-1]),
     "axes 0 and 1 are swapped": Mistake(tanh(3, 3, 2), lambda g, s, d: g["x"].swapaxes(0, 1)),
     "its halves along axis 0 are exchanged": Mistake(
@@ -239,7 +241,11 @@ EYE = case_of(MatMul(), x=normal(1, 2), other=normal(2, 2, seed=1))
         (ONE, lambda g, s, d: g["x"] / d, "the factor dy is missing"),
         (ONE, lambda g, s, d: g["x"] - 0.5 * d, "factor 0.5 of the term proportional to dy"),
         (ONE, lambda g, s, d: g["x"] + np.sin(7 * d), "not recognised"),
-        (PAIR, lambda g, s, d: -g["x"], "sign, or the gradient of target: swapped arguments"),
+        (
+            PAIR,
+            lambda g, s, d: -g["x"],
+            "sign, or the gradient of target: swapped arguments, or a factor is missing",
+        ),
         (SMALL, lambda g, s, d: g["x"] / 0.7, "factor 1.429"),
         (EYE, lambda g, s, d: d @ s[1], "as if other were transposed"),
         (

@@ -126,9 +126,7 @@ def test_in_float64_nothing_says_what_it_should_be() -> None:
 def test_what_cancels_may_overflow_in_torch_alone(monkeypatch: Any) -> None:
     """Of two rows nearly nothing is left of dy; torch's products of it are beyond float32."""
     x = np.array([[-180.61093, -270.97137, 132.91624], [-73.9601, -67.233406, -237.95816]])
-    case = case_of(
-        BatchNorm1d(), "float32", x=x, running_mean=np.zeros(3), running_var=np.ones(3)
-    )
+    case = case_of(BatchNorm1d(), "float32", x=x, running_mean=np.zeros(3), running_var=np.ones(3))
     rows = [[-7.4246606e36, -2.4033502e36, -5.5461926e36], [-4.8512288e36, -1.6712319e36, -3.6e36]]
     case = replace(case, dy=(np.array(rows, np.float32), None, None))
     gradient = next(f for f in judged(case).findings if f.quantity == "x")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -116,9 +117,18 @@ def _arguments(e: Evidence) -> Iterator[tuple[str, Made]]:
             yield f"{name} were left out", _changing(name, np.ones_like)
         if a.ndim > 1 and a.shape[-1] == a.shape[-2] > 1:
             yield f"{name} were transposed", _changing(name, _transposed)
+        for axes in _turned(a) if e.case.kinds[name] == "param" else ():
+            yield f"{name} were reversed along {axes}", _changing(name, partial(np.flip, axis=axes))
     for (one, a), (other, b) in itertools.combinations(given.items(), 2):
         if a.shape == b.shape:
             yield f"{one} and {other} were exchanged", _exchanging(one, other)
+
+
+def _turned(a: Array) -> Iterator[tuple[int, ...]]:
+    """Yield axes along which a parameter may have been reversed: one, or all of a kernel's."""
+    yield from ((axis,) for axis in range(a.ndim))
+    if a.ndim > 3:
+        yield tuple(range(2, a.ndim))
 
 
 def _state(e: Evidence) -> Iterator[tuple[str, Made]]:

@@ -13,6 +13,8 @@ from gradproof.diagnosis.resample import larger
 
 _AXES = 4
 """Up to so many axes, all their orders are tried."""
+_EDGE = 2
+"""Shifts of up to so many places past an edge are tried."""
 _SHIFTS = 32
 """Up to this length of an axis, all shifts along it are tried."""
 
@@ -26,7 +28,26 @@ def _named(e: Evidence) -> str:
     for told, turned, bound in _orders(e.reference, e.bound):
         if turned.shape == e.manual.shape and e.fits(turned, bound):
             return told
-    return _misplaced(e)
+    return _cut_off(e) or _misplaced(e)
+
+
+def _cut_off(e: Evidence) -> str:
+    """Shifted along the last axes, with what passes an edge lost."""
+    axes = range(max(e.manual.ndim - 2, 0), e.manual.ndim)
+    for by in itertools.product(range(-_EDGE, _EDGE + 1), repeat=len(axes)):
+        shifted = {axis: n for axis, n in zip(axes, by, strict=True) if n}
+        if not shifted or any(2 * abs(n) >= e.manual.shape[axis] for axis, n in shifted.items()):
+            continue
+        here, there = [slice(None)] * e.manual.ndim, [slice(None)] * e.manual.ndim
+        for axis, n in shifted.items():
+            here[axis] = slice(n, None) if n > 0 else slice(None, n)
+            there[axis] = slice(None, -n) if n > 0 else slice(-n, None)
+        made = e.manual.copy()
+        made[tuple(here)] = right = e.reference[tuple(there)]
+        if len(np.unique(right)) > 1 and e.fits(made, e.bound.max(initial=0.0)):
+            told = " and ".join(f"by {n} along axis {axis}" for axis, n in shifted.items())
+            return f"in another order: shifted {told}, with what passes the edge lost"
+    return ""
 
 
 def _orders(right: Array, bound: Array) -> Iterator[tuple[str, Array, Array]]:

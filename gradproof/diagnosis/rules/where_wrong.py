@@ -82,10 +82,19 @@ def _how(e: Evidence) -> str:
     wrong, expected = e.manual[e.over], e.reference[e.over]
     if not wrong.any():
         return ": zero, and should not be"
+    relation = cotangent_itself(e, e.over)
     if not expected.any():
-        return ": should be zero"
-    relation = factor_between(e, wrong, expected, e.bound[e.over])
+        return f": should be zero, not {relation}" if relation else ": should be zero"
+    relation = relation or factor_between(e, wrong, expected, e.bound[e.over])
     return f": {relation}" if relation else ""
+
+
+def cotangent_itself(e: Evidence, here: Array) -> str:
+    """In words, if these entries of the manual array are those of a cotangent."""
+    for name, dy in e.cotangents.items() if e.is_gradient else ():
+        if dy.shape == here.shape and here.any() and (e.manual == dy)[here].all():
+            return f"{name} itself, the factor of the layer's derivative is missing"
+    return ""
 
 
 def _at_values(e: Evidence, right: Array) -> str:

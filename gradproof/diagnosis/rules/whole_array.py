@@ -40,9 +40,8 @@ def zero_here(e: Evidence) -> str:
     if e.over.any() and np.abs(e.manual).max() <= 1e-12 * np.abs(e.reference).max():
         return "all zero: no gradient gets through"
     if not e.reference.any():
-        dy = next((n for n, d in e.cotangents.items() if np.array_equal(d, e.manual)), "")
-        missing = f": {dy} itself, the factor of the layer's derivative is missing" if dy else ""
-        return f"it should be all zero{missing}"
+        missing = where_wrong.cotangent_itself(e, e.manual != 0)
+        return f"it should be all zero{missing and ': '}{missing}"
     return ""
 
 
@@ -67,7 +66,8 @@ def other_argument(e: Evidence) -> str:
     """The gradient of another argument."""
     for name, gradient in e.other_gradients.items():
         if gradient.shape == e.manual.shape and e.fits(gradient):
-            return f"the gradient of {name}: swapped arguments"
+            or_ = ", or a factor is missing" if name in e.right else ""
+            return f"the gradient of {name}: swapped arguments{or_}"
     return ""
 
 
