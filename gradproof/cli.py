@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gradproof import __version__
+from gradproof.campaign.watch import LIMIT
 from gradproof.errors import InputError
 
 
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="command")
     seed = "the same seed draws the same cases (default: %(default)s)"
     jobs = "worker processes (default: 0, one per core)"
+    limit = "seconds that a case may take before it counts as an error (default: %(default)g)"
     folder = "folder of the results (default: %(default)s)"
 
     verify = commands.add_parser(
@@ -77,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "--layers", default="", help="only these layers and optimisers (comma-separated)"
     )
     verify.add_argument("--jobs", type=_natural, default=0, help=jobs)
+    verify.add_argument("--limit", type=_above_zero, default=LIMIT, help=limit)
     verify.add_argument(
         "--out",
         type=Path,
@@ -99,9 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     soak.add_argument("--seed", type=_natural, default=0, help=seed)
     soak.add_argument("--jobs", type=_natural, default=0, help=jobs)
+    soak.add_argument("--limit", type=_above_zero, default=LIMIT, help=limit)
     soak.add_argument(
         "--minutes",
-        type=_minutes,
+        type=_above_zero,
         default=math.inf,
         help="start no new shard after this many minutes",
     )
@@ -171,14 +175,14 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _minutes(text: str) -> float:
+def _above_zero(text: str) -> float:
     try:
-        minutes = float(text)
+        number = float(text)
     except ValueError:
-        minutes = math.nan
-    if not minutes > 0:
+        number = math.nan
+    if not number > 0:
         raise argparse.ArgumentTypeError(f"{text!r} given; expected a number above 0")
-    return minutes
+    return number
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -200,6 +204,7 @@ def _verify(options: argparse.Namespace) -> int:
         options.seed,
         _names(options.layers),
         options.jobs,
+        options.limit,
         options.out,
     )
     folder, about = run.run(root, subject, chosen, terminal.progress)
@@ -221,7 +226,12 @@ def _soak(options: argparse.Namespace) -> int:
 
     root = project_root()
     chosen = soak.Options(
-        options.networks, options.seed, options.jobs, options.out, options.minutes
+        options.networks,
+        options.seed,
+        options.jobs,
+        options.out,
+        options.minutes,
+        options.limit,
     )
     try:
         shards = soak.soak(root, load_subject(root), chosen, terminal.soak_progress)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradproof.campaign.task import Task
+from gradproof.campaign.watch import LIMIT
 from gradproof.errors import InputError
 from gradproof.subject.subject import Subject
 
@@ -43,6 +44,7 @@ class Options:
 
     examples   networks to draw, or None for the profile's number
     layers     names of the only layers to judge; empty for all, and the networks
+    limit      seconds that a case may take; math.inf for no limit
     """
 
     profile: str = "default"
@@ -50,6 +52,7 @@ class Options:
     seed: int = 0
     layers: tuple[str, ...] = ()
     jobs: int = 0
+    limit: float = LIMIT
     out: Path = Path("reports/latest")
     runs: Path = Path("reports/runs")
 

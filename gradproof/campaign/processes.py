@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import gc
 import multiprocessing
 import os
@@ -12,7 +11,8 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -20,10 +20,10 @@ from typing import TypeVar
 import torch
 
 from gradproof.campaign.task import Done, Task
+from gradproof.campaign.watch import LIMIT, Watch, lost_case, watching
 from gradproof.errors import InputError
 from gradproof.subject.load import load_subject
 from gradproof.subject.subject import Subject
-from gradproof.subject.traceback_place import blame_dump
 
 _Given = TypeVar("_Given")
 _Made = TypeVar("_Made")
@@ -31,24 +31,35 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def in_processes(
-    work: Callable[[Task], Done], tasks: Iterable[Task], jobs: int, folder: Path, kept: str
+    work: Callable[[Task, Watch], Done],
+    tasks: Iterable[Task],
+    jobs: int,
+    folder: Path,
+    kept: str,
+    limit: float = LIMIT,
 ) -> Iterator[Done]:
-    """`parallel`, with every failure turned into one clear sentence.
+    """`parallel`; a task whose process dies is begun again without the case that ended it.
 
-    folder   in which the traceback of a crash is written, as crash.txt
+    folder   of the run, in which the traceback of a failure is written, as crash.txt
     kept     a sentence on what is kept of the finished tasks
+    limit    seconds that a case may take; math.inf for no limit
 
-    Raises   InputError when a worker dies or a task cannot be done
+    Raises   InputError when a task cannot be done
     """
-    crash = folder / "crash.txt"
-    crash.unlink(missing_ok=True)
+    watched = partial(_watched, work, folder, limit)
+
+    def begin_again(task: Task) -> Task:
+        digest, reason = lost_case(folder, task.name, limit)
+        if not digest or digest in dict(task.lost):
+            raise InputError(f"a worker process failed in {task.name}: {reason}; {kept}")
+        return replace(task, lost=(*task.lost, (digest, reason)))
+
     try:
-        yield from parallel(work, tasks, jobs, crash)
-    except BrokenProcessPool as error:
-        raise InputError(f"a worker process {_died_of(crash)}; {kept}") from error
+        yield from parallel(watched, tasks, jobs, begin_again)
     except InputError:
         raise
     except Exception as error:
+        crash = folder / "crash.txt"
         text = "".join(traceback.format_exception(error))
         crash.write_text(text, encoding="utf-8")
         said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
@@ -56,71 +67,74 @@ def in_processes(
             f"a case could not be drawn or judged: {said}; the traceback is in "
             f"{crash}: correct the strategy, the twin or the layer that it names"
         ) from error
-    finally:
-        if crash.is_file() and not crash.stat().st_size:
-            crash.unlink()
 
 
-def _died_of(crash: Path) -> str:
-    """What ended a worker; a killed one leaves no traceback."""
-    text = crash.read_text(encoding="utf-8") if crash.is_file() else ""
-    if not text:
-        return "was killed (out of memory?)"
-    said, place = blame_dump(text)
-    return f"crashed: {said}{place and f' (at {place})'}; the traceback is in {crash}"
+def _watched(work: Callable[[Task, Watch], Done], folder: Path, limit: float, task: Task) -> Done:
+    with watching(folder, task.name, limit) as watch:
+        return work(task, watch)
 
 
 def parallel(
     work: Callable[[_Given], _Made],
     tasks: Iterable[_Given],
     jobs: int,
-    crash: Path | None = None,
+    begin_again: Callable[[_Given], _Given] | None = None,
 ) -> Iterator[_Made]:
     """Yield each task's result as it ends. Workers are spawned: torch does not survive a fork.
 
-    work     a function that can be pickled; it runs in a worker
-    tasks    taken one by one as workers become free; a task that was taken is finished
-    jobs     worker processes (0 = one per core)
-    crash    file for the traceback of a crash in compiled code
+    work         a function that can be pickled; it runs in a worker
+    tasks        taken one by one as workers become free; a task that was taken is finished
+    jobs         worker processes (0 = one per core)
+    begin_again  begin_again(task): what to do in place of a task whose worker died
 
-    Raises   BrokenProcessPool when a worker dies, and whatever `work` raises
+    Raises   BrokenProcessPool when a worker dies and nothing says how to go on; whatever `work`
+             raises
     """
     for name in THREADS:
         os.environ.setdefault(name, "1")
-    jobs = jobs or os.cpu_count() or 1
     queue = iter(tasks)
-    first = list(islice(queue, 2 * jobs))  # so that no worker waits for its next task
-    context = multiprocessing.get_context("spawn")
-    count = min(jobs, len(first)) or 1
-    pool = ProcessPoolExecutor(count, context, initializer=begin_worker, initargs=(crash,))
-    # Workers ignore Ctrl-C: this process receives it too, and ends them below.
-    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    waiting: list[Future[_Made]] = [pool.submit(work, task) for task in first]
-    signal.signal(signal.SIGINT, heard)
+    running: dict[Future[_Made], tuple[_Given, ProcessPoolExecutor]] = {}
+
+    def submit(task: _Given, pool: ProcessPoolExecutor) -> None:
+        # Workers ignore Ctrl-C: this process receives it too, and ends them below.
+        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        running[pool.submit(work, task)] = task, pool
+        signal.signal(signal.SIGINT, heard)
+
+    pools = []
     try:
-        while waiting:
-            done = wait(waiting, return_when=FIRST_COMPLETED).done
-            ready = [future for future in waiting if future in done]  # in the tasks' order
-            waiting = [future for future in waiting if future not in done]
-            waiting += [pool.submit(work, task) for task in islice(queue, len(ready))]
-            for future in ready:
+        for task in islice(queue, jobs or os.cpu_count() or 1):
+            pools.append(_worker())
+            submit(task, pools[-1])
+        while running:
+            done = wait(running, return_when=FIRST_COMPLETED).done
+            for future in [f for f in running if f in done]:
+                task, pool = running.pop(future)
+                if begin_again and isinstance(future.exception(), BrokenProcessPool):
+                    pools.remove(pool)
+                    pools.append(_worker())
+                    submit(begin_again(task), pools[-1])
+                    continue
+                for more in islice(queue, 1):
+                    submit(more, pool)
                 yield future.result()
     finally:
-        # Closed at the end of the program, an idle pool may be woken while it closes.
-        pool.shutdown(wait=not waiting, cancel_futures=True)
-        if waiting:
+        for pool in pools:  # at the end of the program an idle one may be woken while it closes
+            pool.shutdown(wait=not running, cancel_futures=True)
+        if running:
             for worker in multiprocessing.active_children():
                 worker.terminate()
 
 
-def begin_worker(crash: Path | None) -> None:
-    """End this worker when the process that started it ends, even if that was killed.
+def _worker() -> ProcessPoolExecutor:
+    """A process of its own, so that its end is that of one task."""
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, spawn, initializer=begin_worker)
 
-    crash    file for the traceback of a crash in compiled code
-    """
+
+def begin_worker() -> None:
+    """End this worker when the process that started it ends, even if that was killed."""
     parent = multiprocessing.parent_process()
-    if crash is not None:
-        faulthandler.enable(crash.open("ab"), all_threads=False)
 
     def watch() -> None:
         if parent is not None:

@@ -44,7 +44,7 @@ def run(
     jobs = min(options.jobs or os.cpu_count() or 1, len(tasks)) or 1
     try:
         with progress(len(tasks)) as announce:
-            for finished in in_processes(work, tasks, jobs, folder, kept):
+            for finished in in_processes(work, tasks, jobs, folder, kept, options.limit):
                 done.append(finished)
                 announce(finished)
     except KeyboardInterrupt:

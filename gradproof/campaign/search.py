@@ -14,15 +14,18 @@ from hypothesis import Phase, settings
 from hypothesis.errors import Flaky, NoSuchExample
 
 from gradproof.campaign.task import Task
+from gradproof.campaign.watch import Watch, unwatched
 from gradproof.cases.draw import cases, optimizer_cases
 from gradproof.cases.even_choices import EVEN_CHOICES
 from gradproof.judge.clock import Clock
 from gradproof.judge.dispatch import AnyCase, judge
-from gradproof.judge.verdict import Judgement
+from gradproof.judge.verdict import Judgement, fault
 from gradproof.subject.subject import Subject
 
 Judge: TypeAlias = Callable[[Subject, Any, Clock], Judgement]
 FLEETING = "not reproducible: hidden randomness or uninitialised memory"
+MOST_LOST = 3
+"""A task ends at so many cases that ended the process."""
 MOST_FAULTS = 5
 """The most disagreements that one task shrinks; others are recorded as they were drawn."""
 
@@ -42,22 +45,27 @@ class Drawn:
 
 
 def judged(
-    subject: Subject, task: Task, shrink: bool = True, judge: Judge = judge
+    subject: Subject,
+    task: Task,
+    shrink: bool = True,
+    judge: Judge = judge,
+    watch: Watch = unwatched,
 ) -> Iterator[Drawn]:
     """Draw a task's cases and judge them.
 
     judge    what judges a case, if not the judge
+    watch    a context for each case that is judged
     """
     seen: set[str] = set()
     known: set[tuple[str, str]] = set()
-    batch = _Batch(subject, task, seen, judge)
+    batch = _Batch(subject, task, seen, judge, watch)
     for attempt in itertools.count():
         batch.draw(task.seed + 7919 * attempt, known if len(known) < MOST_FAULTS else None, shrink)
         if batch.target is not None:  # it is in the last case that was drawn
             known.add(batch.target)
             batch.finished[-1].shrunk = batch.smallest if shrink else None
         yield from batch.finished
-        if len(seen) >= task.count or attempt > 2 * task.count:
+        if batch.hopeless or len(seen) >= task.count or attempt > 2 * task.count:
             break
 
 
@@ -66,9 +74,13 @@ class _Batch:
 
     SIZE = 50
 
-    def __init__(self, subject: Subject, task: Task, seen: set[str], judge: Judge) -> None:
+    def __init__(
+        self, subject: Subject, task: Task, seen: set[str], judge: Judge, watch: Watch
+    ) -> None:
         self._subject, self._seen, self._count = subject, seen, task.count
-        self._strategy, self._judge = _strategy(subject, task), judge
+        self._strategy, self._judge, self._watch = _strategy(subject, task), judge, watch
+        self._lost = dict(task.lost)
+        self.hopeless = False
         self._since = perf_counter()
 
     def draw(self, seed: int, known: set[tuple[str, str]] | None, shrink: bool) -> None:
@@ -101,16 +113,20 @@ class _Batch:
 
     def _new(self, case: Any) -> bool:
         """Judge a case; whether it has the disagreement that is being shrunk, or a new one."""
-        if self._crash is not None:
+        if self._crash is not None or self.hopeless:
             return False
         if self.target is None:
             if case.digest in self._seen or len(self._seen) >= self._count:
                 return False
             self._seen.add(case.digest)
+        if case.digest in self._lost:
+            self._give_up(case)
+            return False
         clock = Clock()
         clock.seconds["draw"] = perf_counter() - self._since
         try:
-            judgement = self._judge(self._subject, case, clock)
+            with self._watch(case.digest):
+                judgement = self._judge(self._subject, case, clock)
         except Exception as error:  # noqa: BLE001  (Hypothesis would hide it: it would try again)
             error.add_note(f"while judging {case}")
             self._crash = error
@@ -127,6 +143,15 @@ class _Batch:
         if self.target == key:
             self.smallest = judgement
         return self.target == key
+
+    def _give_up(self, case: Any) -> None:
+        """Record a case that ends the process: an error, and its own smallest form."""
+        if self.target is None:
+            found = fault("", case, "isolated", "y", self._lost[case.digest])
+            judgement = Judgement(case, [found])
+            self.finished.append(Drawn(case, judgement, Clock(), shrunk=judgement))
+        # Cases are drawn in the same order again, so the last that was lost is reached last.
+        self.hopeless = len(self._lost) >= MOST_LOST and case.digest == [*self._lost][-1]
 
     def _fleeting(self) -> bool:
         """Whether a disagreement was gone when judged again; that is then its cause."""

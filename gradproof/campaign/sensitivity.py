@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from gradproof.campaign.search import judged
 from gradproof.campaign.task import Task
+from gradproof.campaign.watch import Watch, unwatched
 from gradproof.judge.compare import measure
 from gradproof.judge.verdict import Finding, Judgement
 from gradproof.oracle.layer import Oracle
@@ -20,14 +22,17 @@ DRAWS = 8
 """Cases drawn per case wanted: half have the other dtype, and some are vacuous."""
 
 
-def sensitivity(subject: Subject, kind: type, cases: int, seed: int = 0) -> dict[str, float]:
+def sensitivity(subject: Subject, task: Task, watch: Watch = unwatched) -> dict[str, float]:
     """The smallest relative error, as a power of ten, that half of the cases show; by dtype.
 
     The error is planted in a random nonzero entry of a random gradient. A dtype without a usable
     case, or in which even 1e-3 is missed, is left out.
+
+    task     of the layer; its count is the number of cases of each dtype
     """
+    cases, seed = task.count, task.seed
     caught: dict[str, list[list[bool]]] = {"float64": [], "float32": []}
-    for i, finding in enumerate(_plantable(subject, kind, cases, seed)):
+    for i, finding in enumerate(_plantable(subject, task, watch)):
         dtype = finding.case.dtype
         if len(caught[dtype]) < cases:
             generator = np.random.default_rng([seed, i])
@@ -43,11 +48,11 @@ def sensitivity(subject: Subject, kind: type, cases: int, seed: int = 0) -> dict
     return found
 
 
-def _plantable(subject: Subject, kind: type, cases: int, seed: int) -> Iterator[Finding]:
+def _plantable(subject: Subject, task: Task, watch: Watch) -> Iterator[Finding]:
     """Yield drawn cases, each with a gradient that agrees and is not vacuous."""
-    task = Task("layer", kind.__name__, DRAWS * cases, seed)
-    for i, drawn in enumerate(judged(subject, task, shrink=False)):
-        finding = plantable(drawn.judgement, np.random.default_rng([seed, i]))
+    drawing = replace(task, source="layer", count=DRAWS * task.count)
+    for i, drawn in enumerate(judged(subject, drawing, shrink=False, watch=watch)):
+        finding = plantable(drawn.judgement, np.random.default_rng([task.seed, i]))
         if finding is not None:
             yield finding
 

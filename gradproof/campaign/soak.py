@@ -14,7 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
@@ -26,6 +26,7 @@ from gradproof.campaign.plan import SHARD
 from gradproof.campaign.processes import in_processes, subject_at
 from gradproof.campaign.soak_record import SHORT, Disagreement, Shard, Shards, recording
 from gradproof.campaign.task import Done, Task
+from gradproof.campaign.watch import LIMIT, Watch, unwatched
 from gradproof.campaign.worker import examined
 from gradproof.cases.case import NetworkCase
 from gradproof.errors import InputError
@@ -46,6 +47,7 @@ class Options:
     """A soak's options, as the command line gives them.
 
     minutes   after which no further shard is begun
+    limit     seconds that a case may take; math.inf for no limit
     """
 
     networks: int = 200_000
@@ -53,6 +55,7 @@ class Options:
     jobs: int = 0
     out: Path = Path("reports/judge")
     minutes: float = math.inf
+    limit: float = LIMIT
 
 
 @dataclass(frozen=True)
@@ -169,8 +172,8 @@ def soak(root: Path, subject: Subject, options: Options, progress: Progress) -> 
         flagged = sum(s.flagged for s in done.values())
         networks = sum(s.networks for s in done.values())
         with progress(options.networks, networks, flagged) as announce:
-            for finished in in_processes(work, begun, options.jobs, folder, kept):
-                key = by_task[finished.task]
+            for finished in in_processes(work, begun, options.jobs, folder, kept, options.limit):
+                key = by_task[replace(finished.task, lost=())]
                 done[key] = recorded[key] = _shard(key, finished, place["commit"])
                 append(done[key])
                 announce(done[key])
@@ -205,7 +208,7 @@ def _standing(recorded: Shards, tasks: dict[tuple[int, int], Task]) -> Shards:
     }
 
 
-def _work(root: Path, folder: Path, task: Task) -> Done:
+def _work(root: Path, folder: Path, task: Task, watch: Watch = unwatched) -> Done:
     """Judge a shard: counts in `extra`, counterexamples of what is flagged in `folder`."""
     subject = subject_at(root)
     since = perf_counter()
@@ -214,7 +217,7 @@ def _work(root: Path, folder: Path, task: Task) -> Done:
     hazards: Counter[str] = Counter()
     faults: dict[tuple[str, str], Disagreement] = {}
     short, kinks, samples = b"", 0, 0
-    for drawn, counterexample in examined(subject, folder, done):
+    for drawn, counterexample in examined(subject, folder, done, watch):
         case, judgement = drawn.case, drawn.judgement
         assert isinstance(case, NetworkCase)
         dtypes[case.dtype] += 1

@@ -13,12 +13,14 @@ class Task:
     source   layer | network | optimizer | trajectory | sensitivity
     target   the layer's or optimiser's name; the trajectory's number
     count    cases to draw
+    lost     (digest, reason) of cases that ended the process that judged them: not judged again
     """
 
     source: str
     target: str
     count: int
     seed: int
+    lost: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from gradproof.campaign.processes import subject_at
 from gradproof.campaign.search import Drawn, judged
 from gradproof.campaign.sensitivity import sensitivity
 from gradproof.campaign.task import Done, Task
+from gradproof.campaign.watch import Watch, unwatched
 from gradproof.cases.case import NetworkCase
 from gradproof.counterexamples.write import write
 from gradproof.storage.part_file import PartFile
@@ -19,20 +20,22 @@ from gradproof.subject.subject import Subject
 from gradproof.training.record import record
 
 
-def run_task(root: Path, folder: Path, run: str, task: Task, shrink: bool = True) -> Done:
+def run_task(
+    root: Path, folder: Path, run: str, task: Task, watch: Watch = unwatched, shrink: bool = True
+) -> Done:
     """Do one task and leave its rows in ``folder/parts``."""
     subject = subject_at(root)
     began = monotonic()
-    done = _done(subject, folder, run, task, shrink)
+    done = _done(subject, folder, run, task, watch, shrink)
     done.span = (began, monotonic())
     return done
 
 
-def _done(subject: Subject, folder: Path, run: str, task: Task, shrink: bool) -> Done:
+def _done(subject: Subject, folder: Path, run: str, task: Task, watch: Watch, shrink: bool) -> Done:
     if task.source == "trajectory":
         return Done(task, **record(subject, folder, run, int(task.target), task.count, task.seed))
     if task.source == "sensitivity":
-        errors = sensitivity(subject, subject.layers[task.target], task.count, task.seed)
+        errors = sensitivity(subject, task, watch)
         return Done(task, extra={"sensitivity": {task.target: errors}})
     done = Done(task)
     parts = folder / "parts"
@@ -40,7 +43,7 @@ def _done(subject: Subject, folder: Path, run: str, task: Task, shrink: bool) ->
         PartFile(parts / f"agreement-{task.name}.jsonl", Agreement) as agreement,
         PartFile(parts / f"examples-{task.name}.jsonl", Example) as examples,
     ):
-        for drawn, counterexample in examined(subject, folder, done, shrink):
+        for drawn, counterexample in examined(subject, folder, done, watch, shrink):
             judgement = drawn.judgement
             example = f"{task.name}-{done.examples - 1}"
             network = drawn.case.digest if isinstance(drawn.case, NetworkCase) else ""
@@ -55,15 +58,16 @@ def _done(subject: Subject, folder: Path, run: str, task: Task, shrink: bool) ->
 
 
 def examined(
-    subject: Subject, folder: Path, done: Done, shrink: bool = True
+    subject: Subject, folder: Path, done: Done, watch: Watch = unwatched, shrink: bool = True
 ) -> Iterator[tuple[Drawn, str]]:
     """Yield each case of a task, counted in `done`, and its counterexample's path, or ""."""
-    for drawn in judged(subject, done.task, shrink):
+    for drawn in judged(subject, done.task, shrink, watch=watch):
         counterexample = ""
         if drawn.shrunk is not None:
             steps = drawn.case.layer.steps if isinstance(drawn.case, NetworkCase) else ()
             shrunk_from = f"{len(steps)} layers" if len(steps) > 1 else ""
-            path = write(subject, drawn.shrunk, folder / "counterexamples", shrunk_from)
+            with watch(drawn.case.digest):  # a cause is looked for in cases that nobody has run yet
+                path = write(subject, drawn.shrunk, folder / "counterexamples", shrunk_from)
             counterexample = str(path.relative_to(folder))
             done.counterexamples.append(counterexample)
         done.examples += 1

@@ -23,6 +23,12 @@ def make_case(spec: Spec, dtype: str, hazards: tuple[str, ...], layout: str, see
     Raises    InputError for integers where `forward` names no Index
     """
     kinds = named_arguments(spec.layer, list(spec.entries))
+    for option, value in vars(spec.layer).items():
+        if isinstance(value, np.ndarray):
+            raise InputError(
+                f"the option {option} of {type(spec.layer).__name__} is an array, and a case saves "
+                "options as numbers and text; make it an argument of forward, or a tuple"
+            )
     arrays: dict[str, Array | None] = {}
     for i, (name, kind) in enumerate(kinds.items()):
         entry = spec.entries.get(name)

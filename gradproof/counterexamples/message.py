@@ -12,8 +12,8 @@ from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case, NetworkCase
 from gradproof.diagnosis.diagnose import diagnose
 from gradproof.judge.dispatch import AnyCase
-from gradproof.judge.verdict import Finding, Judgement, beside
-from gradproof.judge.vote import Votes, votes
+from gradproof.judge.verdict import Finding, Judgement, Votes, beside
+from gradproof.judge.vote import votes
 from gradproof.subject.subject import Subject
 
 WIDTH = 110
@@ -83,6 +83,8 @@ def _title(finding: Finding) -> list[str]:
         what = f"{name} fails" if finding.quantity == "backward" else f"{name} fails in {array}"
     elif finding.choice:
         what = f"{name} makes another choice than PyTorch at a kink, in {array}"
+    elif finding.votes is not None:
+        what = f"{name} agrees with PyTorch in {array}, and both are wrong"
     elif isinstance(finding.case, NetworkCase) and finding.depth != "free":
         what = f"The wiring of {name} disagrees with PyTorch in {array}"
     else:

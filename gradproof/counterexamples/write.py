@@ -33,7 +33,7 @@ def write(subject: Subject, judgement: Judgement, folder: Path, shrunk_from: str
     text = explain_culprit(subject, judgement, f"gradproof replay {shown}", shrunk_from)
     save(path, judgement.case if isinstance(judgement.case, OptimizerCase) else finding.case)
     write_text(path.with_suffix(".txt"), text)
-    if isinstance(finding.case, Case):
+    if isinstance(finding.case, Case) and finding.case.dy:  # else it was not judged to the end
         write_text(path.with_suffix(".py"), source(subject, finding, text))
     return path
 

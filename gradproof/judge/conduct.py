@@ -8,9 +8,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 
 from gradproof.arrays import Array, frozen
 from gradproof.subject.passes import Dy, Misconduct, Ran, backward, forward
+
+_AGAIN = "a second backward gives another result"
+_ANOTHER = "a second forward changes this gradient: some state is kept outside `saved`"
+STATE = (_AGAIN, _ANOTHER)
+"""What is said of a layer that keeps state between calls."""
 
 
 def check_form(manual: Array, reference: Array) -> str:
@@ -45,7 +51,7 @@ def check_gradients(
         ]
         if g.flags.writeable and any(np.shares_memory(g, h) for h in shared):
             yield name, "it can be written to and shares memory with dy or another gradient"
-    grads = {name: g.copy() for name, g in grads.items()}  # what follows may write over them
+    returned, grads = grads, {name: g.copy() for name, g in grads.items()}
     with np.errstate(all="ignore"):
         _forward_on_others(layer, arrays)
         scaled = backward(layer, ran, _times(dy, -2))
@@ -59,10 +65,12 @@ def check_gradients(
             nothing = name not in zero or not zero[name].any()
             if (scales[name] and nothing) or not np.isfinite(g).all():
                 continue
-            if not (scales[name] or _linear(scaled.get(name), g, partial(agrees, name))):
-                yield name, "it is not linear in dy: −2 dy does not give −2 times the gradient"
             if not nothing:
                 yield name, "it is not zero for a zero dy"
+            if not (scales[name] or _linear(scaled.get(name), g, partial(agrees, name))):
+                yield name, "it is not linear in dy: −2 dy does not give −2 times the gradient"
+        for name in _changed(grads, returned):
+            yield name, "it changes when backward is called again: all calls return the same memory"
 
 
 def _forward_on_others(layer: Any, arrays: Sequence[Array | None]) -> None:
@@ -84,10 +92,9 @@ def _unsteady(
     twice = _changed(grads, backward(layer, ran, dy))
     for name in changed:
         if name in twice:
-            yield name, "a second backward gives another result"
+            yield name, _AGAIN
         else:
-            text = "a second forward changes this gradient: some state is kept outside `saved`"
-            yield name, text
+            yield name, _ANOTHER
 
 
 def _changed(grads: dict[str, Array], again: dict[str, Array]) -> list[str]:
@@ -121,6 +128,25 @@ def _scales(scaled: dict[str, Array], grads: dict[str, Array]) -> dict[str, bool
 def _linear(scaled: Array | None, g: Array, agrees: Callable[[Array, Array], bool]) -> bool:
     """Whether it is −2 g. Scaling by −2 is exact, except where subnormal numbers are rounded."""
     return scaled is not None and agrees(np.asarray(scaled / -2), g)
+
+
+def global_state() -> dict[str, Any]:
+    """What a layer could change for everybody else, by name."""
+    return {
+        "the state of np.random": np.random.get_state()[1].tobytes(),  # type: ignore[index]  # noqa: NPY002
+        "the state of torch's random numbers": torch.get_rng_state().numpy().tobytes(),
+        "torch's default dtype": torch.get_default_dtype(),
+        "torch's number of threads": torch.get_num_threads(),
+        "torch's grad mode": torch.is_grad_enabled(),
+        "np.errstate": tuple(np.geterr().items()),
+    }
+
+
+def changed_state(before: dict[str, Any]) -> str:
+    """What has been changed since then, in words; "" if nothing has."""
+    now = global_state()
+    changed = [name for name, value in before.items() if now[name] != value]
+    return f"it changes {' and '.join(changed)}" if changed else ""
 
 
 @contextmanager

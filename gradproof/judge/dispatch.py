@@ -10,7 +10,8 @@ from gradproof.judge.clock import Clock
 from gradproof.judge.layer import judge_layer
 from gradproof.judge.network import judge_network
 from gradproof.judge.optimizer import judge_optimizer, judge_update
-from gradproof.judge.verdict import Judgement
+from gradproof.judge.verdict import Judgement, fault
+from gradproof.oracle.tensors import ReferenceFault
 from gradproof.subject.subject import Subject
 
 AnyCase: TypeAlias = Case | OptimizerCase | UpdateCase
@@ -30,9 +31,11 @@ def judge(subject: Subject, case: AnyCase, clock: Clock | None = None) -> Judgem
     elif isinstance(case, UpdateCase):
         found, floors, _ = judge_update(subject, case, clock)
         judgement = Judgement(case, found, floors)
-    elif isinstance(case, NetworkCase):
-        judgement = judge_network(subject, case, clock)
     else:
-        judgement = judge_layer(subject, case, clock)
+        judging = judge_network if isinstance(case, NetworkCase) else judge_layer
+        try:
+            judgement = judging(subject, case, clock)
+        except ReferenceFault as error:
+            judgement = Judgement(case, [fault("", case, "isolated", "y", str(error))])
     judgement.declare(subject.conventions)
     return judgement

@@ -11,12 +11,17 @@ from gradproof.judge.clock import Clock
 from gradproof.judge.compare import measure, pair_up
 from gradproof.judge.kinks import at_kink, conventions
 from gradproof.judge.overflow import overflows
+from gradproof.judge.second_opinion import second_opinion
 from gradproof.judge.verdict import Judgement, fault, settled
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison
 from gradproof.subject import passes
 from gradproof.subject.passes import Misconduct
 from gradproof.subject.subject import Subject
+
+NO_FUNCTION = (
+    "the reference is no function: two runs on the same arrays differ (random numbers, or state?)"
+)
 
 
 def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
@@ -30,6 +35,10 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
         reference = oracle.pull(case.dy)
     judgement = Judgement(case)
     found = judgement.findings
+    if not oracle.repeats():
+        found.append(fault("", case, "isolated", "y", NO_FUNCTION))
+        return judgement
+    state = conduct.global_state()
     with clock("manual"):
         try:
             with np.errstate(all="ignore"), conduct.poisoned():
@@ -50,14 +59,23 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
             return again[name].within()
 
         checked = conduct.check_gradients(case.layer, arrays, ran, dy, grads, agrees)
+        faults: dict[str, str] = {}
         try:
-            faults = dict(checked)
+            for quantity, text in checked:
+                faults.setdefault(quantity, text)  # what follows may be due to it
         except Misconduct as error:
             faults = {error.quantity: str(error)}
         for quantity, comparison in pending.items():
             found.append(settled("", case, "isolated", quantity, comparison))
-        found += [fault("", case, "isolated", q, text, "disagree") for q, text in faults.items()]
+        misdeeds = [fault("", case, "isolated", q, text, "disagree") for q, text in faults.items()]
+        if any(text in conduct.STATE for text in faults.values()):
+            found[:0] = misdeeds  # values may differ for that reason
+        else:
+            found += misdeeds
+        if changed := conduct.changed_state(state):
+            found.append(fault("", case, "isolated", "y", changed, "disagree"))
         conventions(subject.twin, case, found)
         overflows(subject.twin, case, found)
         judgement.kink = at_kink(subject.twin, case)
+        second_opinion(judgement, oracle.own_backward())
     return judgement

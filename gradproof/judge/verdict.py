@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,19 @@ SEVERITY = {"agree": 0, "vacuous": 1, "convention": 2, "disagree": 3, "error": 4
 _NOTHING = Figures(np.nan, np.nan, np.nan, (), np.nan, np.nan, np.nan, 0, np.nan, np.nan)
 
 
+@dataclass(frozen=True)
+class Votes:
+    """The votes on one entry of a finding: its worst, or the worst that a witness speaks on.
+
+    agreement     who agrees with whom, such as "autograd = complex step ≠ manual"; "" without vote
+    verdict       whose fault it is, in words
+    """
+
+    index: tuple[int, ...]
+    agreement: str
+    verdict: str
+
+
 @dataclass
 class Finding:
     """One compared array.
@@ -27,6 +40,7 @@ class Finding:
     layer      path in the network, such as "h3"; "" for a case of one layer or the whole network
     case       of the layer on its own, from which the finding can be reproduced
     choice     it is another choice than PyTorch's at a kink or tie, whether declared or not
+    votes      those of witnesses that were asked before the verdict
     """
 
     layer: str
@@ -38,11 +52,21 @@ class Finding:
     cause: str = ""
     comparison: Comparison | None = None
     choice: bool = False
+    votes: Votes | None = None
 
     @cached_property
     def figures(self) -> Figures:
         """Of the comparison; computed late, since a verdict needs none of them."""
-        return _NOTHING if self.comparison is None else figures(self.comparison)
+        if self.comparison is None:
+            return _NOTHING
+        made = figures(self.comparison)
+        if self.votes is None:
+            return made
+        at = self.votes.index
+        manual, reference = (
+            float(a[at]) for a in (self.comparison.manual, self.comparison.reference)
+        )
+        return replace(made, worst_index=at, manual=manual, reference=reference)
 
     @property
     def kind(self) -> str:

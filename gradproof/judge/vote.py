@@ -16,7 +16,7 @@ from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.judge.clock import Clock
 from gradproof.judge.layer import judge_layer
 from gradproof.judge.network import judge_network
-from gradproof.judge.verdict import Finding
+from gradproof.judge.verdict import Finding, Votes
 from gradproof.rounding.bound import BLIND
 from gradproof.subject.subject import Subject
 from gradproof.witnesses.complex_step import complex_step
@@ -32,19 +32,6 @@ _ROUGHLY = 2.0**-6
 _FORWARD = "your forward is not torch's function"
 _PROBABLY = "probably your backward pass (no independent check applies)"
 _BY_DESIGN = ", or its rule is no derivative by design (then name it in `by_design`)"
-
-
-@dataclass(frozen=True)
-class Votes:
-    """The votes on one entry of a finding: its worst, or the worst that a witness speaks on.
-
-    agreement     who agrees with whom, such as "autograd = complex step ≠ manual"; "" without vote
-    verdict       whose fault it is, in words
-    """
-
-    index: tuple[int, ...]
-    agreement: str
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -72,6 +59,8 @@ class _Opinion:
 def votes(subject: Subject, finding: Finding) -> Votes:
     """Ask manual, autograd and the witnesses about an entry that disagrees."""
     worst, c = finding.figures.worst_index, finding.comparison
+    if finding.votes is not None:
+        return finding.votes
     if c is None:
         return Votes(worst, "", "the layer breaks its contract")
     if finding.choice:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
 
 from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case
@@ -14,7 +16,6 @@ from gradproof.oracle import tensors
 from gradproof.oracle.tensors import Sample, array_or_none, as_array, as_tensors, pull_back, tensor
 from gradproof.rounding.disturb import disturb
 from gradproof.rounding.sums_of_products import magnitude, sums_of_products
-from gradproof.subject.program import as_tuple
 
 
 class Oracle:
@@ -46,7 +47,26 @@ class Oracle:
         return cls(partial(twin, case.layer), case.arrays, case.smooth)
 
     def _run(self, inputs: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
-        return as_tuple(self._function(*inputs))
+        return tensors.call(self._function, inputs)
+
+    def repeats(self) -> bool:
+        """Whether a second run gives the same outputs, bit for bit: then it is a function."""
+        again = map(as_array, self._run(self._inputs))
+        pairs = zip(self.y, again, strict=True)
+        return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs)
+
+    def own_backward(self) -> str:
+        """The name of a backward pass in the graph that is not PyTorch's own; "" without one."""
+        nodes: list[Any] = [out.grad_fn for out in self._outputs]
+        seen = set(nodes)
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, BackwardCFunction):
+                return type(node).__name__
+            new = {n for n, _ in node.next_functions if n not in seen} if node is not None else ()
+            seen.update(new)
+            nodes += new
+        return ""
 
     def pull(self, dy: Sequence[Array | None]) -> dict[str, Array | None]:
         """The gradient for each smooth argument, by name; None where torch has none."""

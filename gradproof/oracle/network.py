@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -13,7 +14,6 @@ from gradproof.oracle import tensors
 from gradproof.oracle.tensors import Sample, array_or_none, as_array, as_tensors, pull_back, tensor
 from gradproof.rounding.disturb import disturb
 from gradproof.subject import program
-from gradproof.subject.program import as_tuple
 
 
 class NetworkOracle:
@@ -48,7 +48,7 @@ class NetworkOracle:
 
         def call(i: int, step: Any, values: list[Tensor | None]) -> list[Tensor]:
             uses = [_own_view(value) for value in values]
-            outs = list(as_tuple(self._twin(step.layer, *uses)))
+            outs = list(tensors.call(partial(self._twin, step.layer), uses))
             if seed is not None:
                 outs = [disturb(o, seed + 97 * i) if o.is_floating_point() else o for o in outs]
             all_uses.append(uses)

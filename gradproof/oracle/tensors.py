@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gradproof.arrays import Array
+from gradproof.errors import InputError
 from gradproof.rounding.bound import C
 from gradproof.rounding.disturb import Disturbance
+from gradproof.subject.program import as_tuple
 
 Sample: TypeAlias = dict[str, tuple[Array, Array]]
 """(disturbed, undisturbed) by the name of the output or gradient."""
@@ -23,10 +25,34 @@ CURVED = 4
 """The most samples after these, of what grows with the square of a sum's error."""
 
 
+class ReferenceFault(Exception):
+    """The reference raised, or is no function that can be judged; the text says how."""
+
+
 def tensor(array: Array, smooth: bool = False) -> Tensor:
     """A tensor with memory of its own."""
     made = torch.from_numpy(np.array(array, order="C"))
     return made.requires_grad_() if smooth else made
+
+
+def call(function: Callable[..., Any], inputs: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
+    """The outputs of a reference.
+
+    Raises    ReferenceFault when it fails, InputError when its outputs are complex
+    """
+    try:
+        outputs = as_tuple(function(*inputs))
+    except Exception as error:
+        raise ReferenceFault(f"the reference raised {type(error).__name__}: {error}") from error
+    for out in outputs:
+        if not isinstance(out, Tensor):
+            raise ReferenceFault(f"the reference returned {type(out).__name__}, not a tensor")
+        if out.is_complex():
+            raise InputError(
+                f"the reference returns {out.dtype} numbers, and only real ones can be judged; "
+                "return the real and the imaginary part as two outputs, on both sides"
+            )
+    return outputs
 
 
 def pull_back(

@@ -174,7 +174,8 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not isinstance(operand, torch.Tensor):
             return operand
         if operand.is_complex():
-            return torch.view_as_complex(self._disturbed(torch.view_as_real(operand)))
+            parts = torch.view_as_real(operand.resolve_conj())
+            return torch.view_as_complex(self._disturbed(parts))
         if operand.is_floating_point():
             return operand.addcmul(_finite(operand), self._noise(operand))
         return operand

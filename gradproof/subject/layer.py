@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Protocol, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -15,6 +15,7 @@ Real: TypeAlias = Annotated[Array, "real"]  # input or output, has a gradient
 Param: TypeAlias = Annotated[Array, "param"]  # learned, has a gradient
 Index: TypeAlias = Annotated[Array, "index"]  # integer, has none
 Buffer: TypeAlias = Annotated[Array, "buffer"]  # state, mask or constant, has none
+KINDS = ("real", "param", "index", "buffer")
 
 
 class Layer(Protocol):
@@ -95,8 +96,18 @@ def named_arguments(layer: Any, given: Sequence[str]) -> dict[str, str]:
         except TypeError:
             continue
         if set(given) <= set(kinds):
+            _check_kinds(layer, kinds)
             return kinds
     raise ValueError(f"{type(layer).__name__}.forward does not take {', '.join(given)}")
+
+
+def _check_kinds(layer: Any, kinds: Mapping[str, str]) -> None:
+    wrong = next((name for name, kind in kinds.items() if kind not in KINDS), None)
+    if wrong is not None:
+        raise InputError(
+            f"{type(layer).__name__} says that {wrong} is of the kind {kinds[wrong]!r}; the kinds "
+            f"are {', '.join(KINDS)}"
+        )
 
 
 def differentiable(layer: Any, count: int) -> tuple[bool, ...]:

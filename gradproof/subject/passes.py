@@ -11,6 +11,7 @@ import numpy as np
 from gradproof.arrays import Array
 
 Dy = tuple[Array | None, ...]
+_REAL_PARTS = "return the real and the imaginary part as two outputs"
 
 
 class Misconduct(Exception):
@@ -37,12 +38,14 @@ def forward(layer: Any, arrays: Sequence[Array | None]) -> Ran:
     """
     try:
         y, saved = layer.forward(*arrays)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Misconduct("y", f"forward raised {_said(error)}") from error
     outputs = tuple(map(_array, y if isinstance(y, tuple) else (y,)))
     for out in outputs:
-        if not isinstance(out, np.ndarray):
-            raise Misconduct("y", f"forward returned {type(out).__name__}, not an array")
+        if type(out) is not np.ndarray:
+            raise Misconduct("y", f"forward returned {type(out).__name__}, not a plain array")
+        if out.dtype.kind == "c":
+            raise Misconduct("y", f"forward returned {out.dtype} numbers; {_REAL_PARTS}")
     _freeze((outputs, saved))
     return Ran(outputs, saved, isinstance(y, tuple))
 
@@ -62,14 +65,14 @@ def backward(layer: Any, ran: Ran, dy: Dy) -> dict[str, Array]:
     """
     try:
         grads = layer.backward(ran.saved, dy if ran.several else dy[0])
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Misconduct("backward", f"backward raised {_said(error)}") from error
     if not isinstance(grads, dict):
         raise Misconduct("backward", f"backward returned {type(grads).__name__}, not a dictionary")
     grads = {name: _array(g) for name, g in grads.items()}
     for name, g in grads.items():
-        if not isinstance(g, np.ndarray):
-            raise Misconduct(name, f"its gradient is {type(g).__name__}, not an array")
+        if type(g) is not np.ndarray:  # a subclass may say what it likes of itself
+            raise Misconduct(name, f"its gradient is {type(g).__name__}, not a plain array")
     return grads
 
 
@@ -78,7 +81,7 @@ def _array(made: Any) -> Any:
     return np.asarray(made) if isinstance(made, np.generic) else made
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     text = f"{type(error).__name__}: {error}"
     if "read-only" in text:
         return f"{text} (it writes into something it received)"

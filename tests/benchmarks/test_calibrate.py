@@ -17,7 +17,7 @@ pytest.importorskip("torch", reason="the noise is torch's")
 from benchmarks.calibrate import CS, main
 from benchmarks.noise_ratios import CHEAP_TAKEN, THOROUGH_TAKEN
 from gradproof.campaign.sensitivity import sensitivity
-from manual.layers.activation_sigmoid import Tanh
+from gradproof.campaign.task import Task
 from manual.layers.linear import Linear
 from manual.losses.binary_cross_entropy import BCELoss
 from tests.planted import SUBJECT, case_of, judged, normal
@@ -89,7 +89,7 @@ def test_a_noisy_reference_is_flagged_by_a_small_bound(
 
 def test_the_smallest_error_is_the_one_that_the_judge_notices(tmp_path: Path) -> None:
     found, _ = figures(tmp_path, "--layers", "Tanh", "--cases", "40")
-    for dtype, decade in sensitivity(SUBJECT, Tanh, cases=10).items():
+    for dtype, decade in sensitivity(SUBJECT, Task("sensitivity", "Tanh", 10, 0)).items():
         _, _, caught = found[dtype, *ALL, 16]
         assert decade / 100 < caught <= 10 * decade
 

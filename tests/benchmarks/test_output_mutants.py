@@ -18,6 +18,7 @@ pytest.importorskip("torch", reason="mutants are judged against torch")
 from benchmarks.rivals.output_mutants import Call, Grads, Mutation, mutations, planted, wirings
 from gradproof.campaign.search import right_cases as drawn
 from gradproof.campaign.sensitivity import sensitivity
+from gradproof.campaign.task import Task
 from gradproof.cases.case import Case
 from gradproof.mutation.hunt import Grounds, Hunted, hunt
 from manual.layers.activation_sigmoid import Tanh
@@ -125,7 +126,7 @@ def noticed(size: float, cases: Sequence[Case]) -> float:
 
 
 def test_sensitivity_is_what_the_judge_notices() -> None:
-    smallest = sensitivity(SUBJECT, Tanh, cases=6)
+    smallest = sensitivity(SUBJECT, Task("sensitivity", "Tanh", 6, 0))
     assert smallest["float64"] < 1e-12
     assert 1e-7 < smallest["float32"] < 1e-3
     cases = [case for case in drawn(SUBJECT, Tanh, 20) if case.dtype == "float64"]

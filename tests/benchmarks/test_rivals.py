@@ -120,7 +120,7 @@ def test_what_a_complex_step_cannot_ask_is_no_alarm() -> None:
 
 
 def arena(monkeypatch: pytest.MonkeyPatch, *kinds: type) -> Arena:
-    monkeypatch.setattr(score, "DRAWN", 12)
+    monkeypatch.setattr(score, "DRAWN", 40)
     monkeypatch.setattr(score, "MUTANTS", 3)
     monkeypatch.setattr(planted, "catalogue", lambda _: [])
     made = Arena(SUBJECT, kinds, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import json
 import os
 import platform
@@ -19,7 +18,8 @@ pytest.importorskip("torch", reason="the subject has twins in torch")
 
 from gradproof.campaign import plan, run, soak
 from gradproof.campaign.processes import in_processes, parallel
-from gradproof.campaign.task import Task
+from gradproof.campaign.task import Done, Task
+from gradproof.campaign.watch import Watch, lost_case, unwatched
 from gradproof.errors import InputError
 from gradproof.mutation import study
 from gradproof.mutation.bug import Bug
@@ -340,25 +340,34 @@ def test_no_more_tasks_are_asked_for_than_workers_can_have_at_hand(
 
     made = parallel(abs, tasks(), 1)
     assert next(made) == 0
-    assert len(asked) in (3, 4), "two at first, and one for each that is done"
+    assert asked == [0, 1], "one at first, and one for each that is done"
     assert list(made) == [1, 2, 3, 4], "one process does them in their order"
     assert os.environ["MKL_NUM_THREADS"] == "1", "for the workers"
 
 
-def test_a_worker_that_dies_is_told_of(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as told:
-        list(in_processes(os._exit, [3], 1, tmp_path, "nothing is kept"))  # type: ignore[arg-type, list-item]
-    assert str(told.value) == "a worker process was killed (out of memory?); nothing is kept"
-    assert not list(tmp_path.iterdir()), "it left no traceback"
+def ends(task: Task, watch: Watch) -> Done:
+    """End the process while a case is judged, or before."""
+    with watch("abc") if task.target == "judging" else unwatched(""):
+        os._exit(3)
 
 
-def test_a_worker_that_crashes_is_told_of_with_the_place(tmp_path: Path) -> None:
+def test_a_task_that_ends_its_process_before_a_case_is_told_of(tmp_path: Path) -> None:
     with pytest.raises(InputError) as told:
-        list(in_processes(faulthandler._sigsegv, [False], 1, tmp_path, "nothing is kept"))  # type: ignore[attr-defined, list-item]
-    crash = tmp_path / "crash.txt"
-    said = f"crashed: Segmentation fault; the traceback is in {crash}"
-    assert str(told.value) == f"a worker process {said}; nothing is kept"
-    dump = crash.read_text(encoding="utf-8")
-    assert blame_dump(dump) == ("Segmentation fault", ""), "all frames are of libraries"
-    mine = dump.replace("  File", f'  File "{__file__}", line 7 in twin\n  File', 1)
-    assert blame_dump(mine) == ("Segmentation fault", f"{__file__}:7")
+        list(in_processes(ends, [Task("layer", "drawing", 1, 0)], 1, tmp_path, "nothing is kept"))
+    why = "its process ended (os._exit, or out of memory?)"
+    said = f"a worker process failed in layer-drawing-0: {why}"
+    assert str(told.value) == f"{said}; nothing is kept"
+
+
+def test_a_case_that_ends_its_process_again_is_told_of(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"its process ended .*; nothing is kept"):
+        list(in_processes(ends, [Task("layer", "judging", 1, 0)], 1, tmp_path, "nothing is kept"))
+
+
+def test_a_crash_is_told_of_with_the_place(tmp_path: Path) -> None:
+    dump = f'Fatal Python error: Segmentation fault\n\n  File "{__file__}", line 7 in twin\n'
+    assert blame_dump(dump) == ("Segmentation fault", f"{__file__}:7")
+    (tmp_path / "t.case").write_text("abc         ")
+    (tmp_path / "t.crash").write_text(dump)
+    said = f"its process crashed: Segmentation fault (at {__file__}:7)"
+    assert lost_case(tmp_path, "t", 60.0) == ("abc", said)

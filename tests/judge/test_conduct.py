@@ -54,7 +54,7 @@ def test_a_number_of_numpys_own_is_an_array_and_another_one_is_not() -> None:
     for made in (y, dx):
         assert isinstance(made, np.ndarray)
         assert made.dtype == np.float32 and made.shape == () and made == 3
-    with pytest.raises(passes.Misconduct, match="forward returned float, not an array"):
+    with pytest.raises(passes.Misconduct, match="forward returned float, not a plain array"):
         passes.forward(Total(float), [x])
-    with pytest.raises(passes.Misconduct, match="its gradient is float, not an array"):
+    with pytest.raises(passes.Misconduct, match="its gradient is float, not a plain array"):
         passes.backward(Total(float), ran, (y,))
