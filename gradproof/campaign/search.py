@@ -157,7 +157,7 @@ class _Batch:
         """Whether a disagreement was gone when judged again; that is then its cause."""
         culprit = self.smallest.culprit if self.smallest is not None else None
         if culprit is not None:
-            culprit.cause = FLEETING
+            culprit.cause = culprit.cause or FLEETING
         return culprit is not None
 
 

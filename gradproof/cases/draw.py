@@ -45,6 +45,7 @@ def make_case(spec: Spec, dtype: str, hazards: tuple[str, ...], layout: str, see
 
 
 _AXIS = st.sampled_from((2, 3, 4, 5, 2, 3, 4, 5, 6, 1))
+_TILES = st.sampled_from([n + k for n in (16, 8, 32, 64, 128, 256, 1024) for k in (1, 0, -1)])
 _ONE_IN_8 = st.integers(0, 7)
 _ONE_IN_40 = st.integers(0, 39)
 _DTYPES = st.sampled_from(["float64", "float32"])
@@ -55,9 +56,17 @@ _MILD = st.sampled_from([*product(MILD, MILD_PARAMETERS, _DY_HAZARDS)])
 _SEEDS = st.integers(0, 2**32 - 1)
 
 
-def draw_shape(draw: Draw, rule: CaseRule) -> Shape:
-    """A first argument's shape: axes distinct, or deliberately equal, or sometimes of length 0."""
+def draw_shape(draw: Draw, rule: CaseRule, long: bool = False) -> Shape:
+    """A first argument's shape: axes distinct, or deliberately equal, or sometimes of length 0.
+
+    long    whether one axis may be as long as a kernel's tile, or one more or less
+    """
     rank: int = draw(st.integers(*rule.rank))
+    if rank and long and draw(_ONE_IN_8) == 7:
+        tile: int = draw(_TILES)
+        at: int = draw(st.integers(0, rank - 1))
+        short = st.integers(1, 2 if tile > 40 else 3)
+        return tuple(tile if axis == at else draw(short) for axis in range(rank))
     if rank and draw(_ONE_IN_8) == 0:
         length: int = draw(st.integers(1, 4))
         return (length,) * rank
@@ -70,7 +79,7 @@ def draw_shape(draw: Draw, rule: CaseRule) -> Shape:
 @st.composite
 def cases(draw: Draw, rule: CaseRule, *, mild: bool = False) -> Case:
     """Any valid case of one layer; `mild` keeps magnitudes near one, for deep networks."""
-    spec = rule.rule(draw, draw_shape(draw, rule))
+    spec = rule.rule(draw, draw_shape(draw, rule, long=not mild))
     hazards = draw(_MILD if mild else _ANY)
     dtype, layout = draw(_FORMS)
     return make_case(spec, dtype, hazards, layout, draw(_SEEDS))

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from gradproof.arrays import Array, frozen
 from gradproof.subject.passes import Dy, Misconduct, Ran, backward, forward
@@ -128,25 +127,6 @@ def _scales(scaled: dict[str, Array], grads: dict[str, Array]) -> dict[str, bool
 def _linear(scaled: Array | None, g: Array, agrees: Callable[[Array, Array], bool]) -> bool:
     """Whether it is −2 g. Scaling by −2 is exact, except where subnormal numbers are rounded."""
     return scaled is not None and agrees(np.asarray(scaled / -2), g)
-
-
-def global_state() -> dict[str, Any]:
-    """What a layer could change for everybody else, by name."""
-    return {
-        "the state of np.random": np.random.get_state()[1].tobytes(),  # type: ignore[index]  # noqa: NPY002
-        "the state of torch's random numbers": torch.get_rng_state().numpy().tobytes(),
-        "torch's default dtype": torch.get_default_dtype(),
-        "torch's number of threads": torch.get_num_threads(),
-        "torch's grad mode": torch.is_grad_enabled(),
-        "np.errstate": tuple(np.geterr().items()),
-    }
-
-
-def changed_state(before: dict[str, Any]) -> str:
-    """What has been changed since then, in words; "" if nothing has."""
-    now = global_state()
-    changed = [name for name, value in before.items() if now[name] != value]
-    return f"it changes {' and '.join(changed)}" if changed else ""
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from gradproof.judge.kinks import at_kink, conventions
 from gradproof.judge.overflow import overflows
 from gradproof.judge.second_opinion import second_opinion
 from gradproof.judge.verdict import Judgement, fault, settled
+from gradproof.oracle.global_state import changed_state, global_state
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison
 from gradproof.subject import passes
@@ -38,7 +39,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
     if not oracle.repeats():
         found.append(fault("", case, "isolated", "y", NO_FUNCTION))
         return judgement
-    state = conduct.global_state()
+    state = global_state()
     with clock("manual"):
         try:
             with np.errstate(all="ignore"), conduct.poisoned():
@@ -72,7 +73,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
             found[:0] = misdeeds  # values may differ for that reason
         else:
             found += misdeeds
-        if changed := conduct.changed_state(state):
+        if changed := changed_state(state):
             found.append(fault("", case, "isolated", "y", changed, "disagree"))
         conventions(subject.twin, case, found)
         overflows(subject.twin, case, found)

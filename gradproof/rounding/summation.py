@@ -24,13 +24,17 @@ import torch
 from gradproof.rounding.bound import C
 
 SUMS = frozenset(
-    """sum mean mm bmm mv dot addmm baddbmm addmv cumsum convolution convolution_backward""".split()
+    """sum mean mm bmm mv dot addmm baddbmm addmv cumsum convolution convolution_backward
+    index_add index_put put scatter_add scatter_reduce""".split()
 )
 UNDERFLOWS = frozenset(
     """mul div square pow reciprocal exp exp2 erfc sigmoid addcmul addcdiv mm bmm mv dot addmm
     baddbmm addmv convolution convolution_backward""".split()
 )
-_COUNTED = frozenset(("convolution", "convolution_backward"))
+_COUNTED = frozenset(
+    """convolution convolution_backward index_add index_put put scatter_add
+    scatter_reduce""".split()
+)
 _OF_ONE = frozenset(("sum", "mean", "cumsum"))
 _OF_TWO = frozenset(("mul", "div"))
 
@@ -58,15 +62,20 @@ def add_sum(
         noise = noise * length
     else:
         return
-    sizes = [a.abs() if isinstance(a, torch.Tensor) else a for a in args]
+    sizes = [a.abs() if _is_floating(a) else a for a in args]
     total = torch.nan_to_num(_result(func(*sizes), i), nan=0.0, posinf=0.0)
     out.addcmul_(total, noise, value=reach / (2 * C))
 
 
 def _count(func: Callable[..., Any], args: Sequence[Any], i: int) -> torch.Tensor:
     """How many terms each entry is the sum of: the operation's result on ones."""
-    ones = [torch.ones_like(a) if isinstance(a, torch.Tensor) else a for a in args]
+    ones = [torch.ones_like(a) if _is_floating(a) else a for a in args]
     return _result(func(*ones), i)
+
+
+def _is_floating(a: Any) -> bool:
+    """Whether it holds the terms of a sum; indices and lengths do not."""
+    return isinstance(a, torch.Tensor) and a.is_floating_point()
 
 
 def _result(made: Any, i: int) -> torch.Tensor:
