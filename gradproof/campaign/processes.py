@@ -20,7 +20,7 @@ from typing import TypeVar
 import torch
 
 from gradproof.campaign.task import Done, Task
-from gradproof.campaign.watch import LIMIT, Watch, lost_case, watching
+from gradproof.campaign.watch import LIMIT, Watch, forget_cases, lost_case, watching
 from gradproof.errors import InputError
 from gradproof.subject.load import load_subject
 from gradproof.subject.subject import Subject
@@ -67,6 +67,8 @@ def in_processes(
             f"a case could not be drawn or judged: {said}; the traceback is in "
             f"{crash}: correct the strategy, the twin or the layer that it names"
         ) from error
+    finally:
+        forget_cases(folder)
 
 
 def _watched(work: Callable[[Task, Watch], Done], folder: Path, limit: float, task: Task) -> Done:

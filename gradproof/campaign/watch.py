@@ -65,3 +65,9 @@ def lost_case(folder: Path, name: str, limit: float) -> tuple[str, str]:
     if said.startswith("Timeout"):
         return digest, f"it took longer than {limit:g} s{where}"
     return digest, f"its process crashed: {said}{where}"
+
+
+def forget_cases(folder: Path) -> None:
+    """Remove what processes that were ended from outside have left."""
+    for path in (*folder.glob("*.case"), *folder.glob("*.crash")):
+        path.unlink(missing_ok=True)

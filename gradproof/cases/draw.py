@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from itertools import product
 from typing import Any
 
@@ -23,11 +24,12 @@ def make_case(spec: Spec, dtype: str, hazards: tuple[str, ...], layout: str, see
     Raises    InputError for integers where `forward` names no Index
     """
     kinds = named_arguments(spec.layer, list(spec.entries))
-    for option, value in vars(spec.layer).items():
-        if isinstance(value, np.ndarray):
+    for option in fields(spec.layer):
+        if isinstance(getattr(spec.layer, option.name), np.ndarray):
+            name = f"{option.name} of {type(spec.layer).__name__}"
             raise InputError(
-                f"the option {option} of {type(spec.layer).__name__} is an array, and a case saves "
-                "options as numbers and text; make it an argument of forward, or a tuple"
+                f"the option {name} is an array, and a case saves options as numbers and text; "
+                "make it an argument of forward, or a tuple"
             )
     arrays: dict[str, Array | None] = {}
     for i, (name, kind) in enumerate(kinds.items()):

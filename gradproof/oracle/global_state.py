@@ -10,8 +10,9 @@ import torch
 
 def global_state() -> dict[str, Any]:
     """What a layer could change for everybody else, by name."""
+    numbers: Any = np.random.get_state(legacy=False)  # noqa: NPY002  (it is what others may use)
     return {
-        "the state of np.random": np.random.get_state()[1].tobytes(),  # type: ignore[index]  # noqa: NPY002
+        "the state of np.random": (numbers["state"]["pos"], numbers["state"]["key"].tobytes()),
         "the state of torch's random numbers": torch.get_rng_state().numpy().tobytes(),
         "torch's default dtype": torch.get_default_dtype(),
         "torch's number of threads": torch.get_num_threads(),

@@ -113,11 +113,17 @@ def disturbed_runs(
 
     def again(reach: float) -> list[Tensor | None]:
         mode.again(reach)
-        with mode:
-            return run()
+        return disturbed()
 
-    with mode:
-        exact = run()
+    def disturbed() -> list[Tensor | None]:
+        try:
+            with mode:
+                return run()
+        except ReferenceFault as error:  # it ran before, so this may not be its own fault
+            text = f"{error}, in a run with disturbed arithmetic: perhaps a fault of gradproof's"
+            raise ReferenceFault(text) from error
+
+    exact = disturbed()
     for _ in range(THOROUGH):
         yield sample(names, again(1.0), exact)
     for _ in range(CURVED):

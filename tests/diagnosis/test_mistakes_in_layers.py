@@ -119,6 +119,9 @@ ORDERS = {
     "in another order: shifted by 1 along axis 0": Mistake(
         tanh(2), lambda g, s, d: np.roll(g["x"], 1)
     ),
+    "in another order: shifted by 1 along axis 1, with what passes the edge lost": Mistake(
+        tanh(3, 5), lambda g, s, d: np.pad(g["x"], ((0, 0), (1, 0)))[:, :-1]
+    ),
     "transposed: its axes are in the order (1, 2, 0), a permutation for its inverse?": Mistake(
         tanh(3, 3, 3), lambda g, s, d: g["x"].transpose(1, 2, 0)
     ),

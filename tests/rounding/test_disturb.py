@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ import torch
 from gradproof.oracle.tensors import CURVED, THOROUGH, disturbed_runs
 from gradproof.rounding.bound import C
 from gradproof.rounding.disturb import Disturbance, disturb
+from manual.layers.sparse import Embedding
+from tests.planted import case_of, judged, normal
 
 U = 2.0**-53
 LEAST = float(np.finfo("float64").smallest_normal)
@@ -286,3 +289,16 @@ def test_what_grows_with_the_square_of_a_sums_error_is_covered(variance: Any) ->
     assert len(covered) == THOROUGH + CURVED
     may_be = (n * U * value) ** 2
     assert covered[:THOROUGH].max() < may_be / 2 < covered[THOROUGH:].max() < 1.1 * may_be
+
+
+def test_equal_terms_at_a_repeated_index_round_the_same_way() -> None:
+    """Each of 300 rows is the first of the table, and their number divides before or after."""
+    case = case_of(
+        Embedding(scale_grad_by_freq=True),
+        "float32",
+        x=np.zeros(300, int),
+        weight=np.zeros((1, 3)),
+    )
+    for seed in range(10):
+        dy = np.broadcast_to(normal(3, seed=seed).astype("f4"), (300, 3))
+        assert not judged(replace(case, dy=(dy,))).flagged
