@@ -227,6 +227,17 @@ def _role_of(func: Any) -> Any:
     return _roles[func]
 
 
+def _uncompiled(decomposition: Any) -> Any:
+    """The decomposition without its guard against torch's compiler.
+
+    The guard loads the compiler when it is first called, which takes each process two seconds.
+    """
+    inside = decomposition
+    while inside := getattr(inside, "__wrapped__", None):
+        inside.__dynamo_disable = inside  # where `torch._compile` keeps the guarded function
+    return decomposition
+
+
 def _find_role(func: Any) -> Any | Callable[..., Any]:
     name = func.overloadpacket.__name__
     base = name.rstrip("_") or name
@@ -234,7 +245,7 @@ def _find_role(func: Any) -> Any | Callable[..., Any]:
         return _VIEW
     if base not in _ELEMENTARY and base not in _PASSIVE:
         if func in decomposition_table:
-            return decomposition_table[func]
+            return _uncompiled(decomposition_table[func])
         if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSITE):
             return func.decompose
     known = _ELEMENTARY | _PASSIVE | _DECISIONS | _PIECEWISE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -302,3 +304,13 @@ def test_equal_terms_at_a_repeated_index_round_the_same_way() -> None:
     for seed in range(10):
         dy = np.broadcast_to(normal(3, seed=seed).astype("f4"), (300, 3))
         assert not judged(replace(case, dy=(dy,))).flagged
+
+
+def test_torchs_compiler_is_not_loaded() -> None:
+    """It takes each process two seconds."""
+    text = (
+        "import sys, torch; from gradproof.rounding.disturb import Disturbance\n"
+        "with Disturbance(0): torch.nn.functional.gelu(torch.ones(3))\n"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", text], check=False).returncode == 0
