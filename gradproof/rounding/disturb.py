@@ -199,25 +199,16 @@ def _counts(func: Any, out: torch.Tensor) -> bool:
     return adds and out.ndim == 0 and bool(out == out.round())
 
 
-def _var_mean(
-    x: torch.Tensor, dim: list[int] | None = None, *, correction: float = 1, keepdim: bool = False
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _variance(x: torch.Tensor, dims: list[int], correction: float = 1, **_: Any) -> torch.Tensor:
     """The variance by its definition, so that the roundings of the mean are disturbed too."""
-    mean = x.mean(dim, keepdim=True)
-    squares = (x - mean).square().sum(dim, keepdim=keepdim)
-    count = x.numel() // max(mean.numel(), 1)
-    return squares / max(count - correction, 0), mean.view_as(squares)
-
-
-def _var(x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-    return _var_mean(x, *args, **kwargs)[0]
+    centred = x - x.mean(dims, keepdim=True)
+    squares = centred.square().sum(dims)
+    count = x.numel() // max(squares.numel(), 1)
+    return squares / max(count - correction, 0)
 
 
 _VIEW = None
-_roles: dict[Any, Any] = {
-    torch.ops.aten.var.correction: _var,
-    torch.ops.aten.var_mean.correction: _var_mean,
-}
+_roles: dict[Any, Any] = {torch.ops.prims.var.default: _variance}
 
 
 def _role_of(func: Any) -> Any:
