@@ -30,7 +30,7 @@ def unwatched(_digest: str) -> Any:
 @contextmanager
 def watching(folder: Path, name: str, limit: float) -> Iterator[Watch]:
     """Yield the watch for a task of that name. The files in the folder stay if the process dies."""
-    at, dump = folder / f"{name}.case", folder / f"{name}.crash"
+    at, dump = _files(folder, name)
     with at.open("wb") as case, dump.open("wb") as crash:
         faulthandler.enable(crash, all_threads=False)
 
@@ -55,7 +55,7 @@ def watching(folder: Path, name: str, limit: float) -> Iterator[Watch]:
 
 def lost_case(folder: Path, name: str, limit: float) -> tuple[str, str]:
     """(digest, reason) of what a process was judging when it died; "" if it judged nothing."""
-    at, dump = folder / f"{name}.case", folder / f"{name}.crash"
+    at, dump = _files(folder, name)
     digest = at.read_text(encoding="ascii").strip() if at.is_file() else ""
     text = dump.read_text(encoding="utf-8", errors="replace") if dump.is_file() else ""
     if not text:
@@ -69,5 +69,11 @@ def lost_case(folder: Path, name: str, limit: float) -> tuple[str, str]:
 
 def forget_cases(folder: Path) -> None:
     """Remove what processes that were ended from outside have left."""
-    for path in (*folder.glob("*.case"), *folder.glob("*.crash")):
-        path.unlink(missing_ok=True)
+    for pattern in _files(folder, "*"):
+        for path in folder.glob(pattern.name):
+            path.unlink(missing_ok=True)
+
+
+def _files(folder: Path, name: str) -> tuple[Path, Path]:
+    """Where a task of that name writes the case at hand, and the traceback of its end."""
+    return folder / f"{name}.case", folder / f"{name}.crash"

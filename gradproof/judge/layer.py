@@ -78,5 +78,5 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
         conventions(subject.twin, case, found)
         overflows(subject.twin, case, found)
         judgement.kink = at_kink(subject.twin, case)
-        second_opinion(judgement, oracle.own_backward())
+        second_opinion(judgement, oracle)
     return judgement

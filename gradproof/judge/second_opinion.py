@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradproof.judge.verdict import Finding, Judgement, Votes
+from gradproof.oracle.layer import Oracle
 from gradproof.witnesses.complex_step import complex_step
 from gradproof.witnesses.finite_differences import differences
 
@@ -18,13 +19,13 @@ _CLEARLY = 2.0**-8
 """How far a gradient has to be from what witnesses say, as a share of it."""
 
 
-def second_opinion(judgement: Judgement, own: str) -> None:
-    """Make a gradient a disagreement that both sides share, but no witness.
-
-    own    the name of a backward pass in the reference that is not PyTorch's; "" if there is none
-    """
+def second_opinion(judgement: Judgement, oracle: Oracle) -> None:
+    """Make a gradient a disagreement that both sides share, but no witness."""
     case = judgement.case
-    if judgement.flagged or case.dtype != "float64" or not (own or case.seed % SHARE == 0):
+    if judgement.flagged or case.dtype != "float64":
+        return
+    own = oracle.own_backward()
+    if not own and case.seed % SHARE:
         return
     for finding in judgement.findings:
         if finding.verdict != "agree" or finding.is_output or finding.choice:
@@ -34,7 +35,10 @@ def second_opinion(judgement: Judgement, own: str) -> None:
 
 
 def _ask(finding: Finding, own: str) -> None:
-    """Ask about the largest entry. One witness alone might be wrong: forward is manual's."""
+    """Ask about the largest entry. One witness alone might be wrong: forward is manual's.
+
+    own    the name of a backward pass in the reference that is not PyTorch's; "" if there is none
+    """
     c, case = finding.comparison, finding.layer_case
     if c is None or not c.manual.size:
         return

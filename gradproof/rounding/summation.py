@@ -23,17 +23,14 @@ import torch
 
 from gradproof.rounding.bound import C
 
-SUMS = frozenset(
-    """sum mean mm bmm mv dot addmm baddbmm addmv cumsum convolution convolution_backward
-    index_add index_put put scatter_add scatter_reduce""".split()
-)
-UNDERFLOWS = frozenset(
-    """mul div square pow reciprocal exp exp2 erfc sigmoid addcmul addcdiv mm bmm mv dot addmm
-    baddbmm addmv convolution convolution_backward""".split()
-)
 _COUNTED = frozenset(
     """convolution convolution_backward index_add index_put put scatter_add
     scatter_reduce""".split()
+)
+SUMS = _COUNTED | frozenset("sum mean mm bmm mv dot addmm baddbmm addmv cumsum".split())
+UNDERFLOWS = frozenset(
+    """mul div square pow reciprocal exp exp2 erfc sigmoid addcmul addcdiv mm bmm mv dot addmm
+    baddbmm addmv convolution convolution_backward""".split()
 )
 _OF_ONE = frozenset(("sum", "mean", "cumsum"))
 _OF_TWO = frozenset(("mul", "div"))

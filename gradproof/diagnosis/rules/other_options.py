@@ -117,14 +117,14 @@ def _arguments(e: Evidence) -> Iterator[tuple[str, Made]]:
             yield f"{name} were left out", _changing(name, np.ones_like)
         if a.ndim > 1 and a.shape[-1] == a.shape[-2] > 1:
             yield f"{name} were transposed", _changing(name, _transposed)
-        for axes in _turned(a) if e.case.kinds[name] == "param" else ():
+        for axes in _reversible(a) if e.case.kinds[name] == "param" else ():
             yield f"{name} were reversed along {axes}", _changing(name, partial(np.flip, axis=axes))
     for (one, a), (other, b) in itertools.combinations(given.items(), 2):
         if a.shape == b.shape:
             yield f"{one} and {other} were exchanged", _exchanging(one, other)
 
 
-def _turned(a: Array) -> Iterator[tuple[int, ...]]:
+def _reversible(a: Array) -> Iterator[tuple[int, ...]]:
     """Yield axes along which a parameter may have been reversed: one, or all of a kernel's."""
     yield from ((axis,) for axis in range(a.ndim))
     if a.ndim > 3:
