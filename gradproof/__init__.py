@@ -23,10 +23,16 @@ if TYPE_CHECKING:
         Spec,
         choice,
         index,
+        invertible,
+        mask,
+        ordered,
+        permutation,
         positive,
+        positive_definite,
         real,
         spec,
         uniform,
+        unit,
     )
     from gradproof.subject.layer import Buffer, Index, Layer, Param, Real
     from gradproof.subject.load import load_subject
@@ -52,13 +58,19 @@ __all__ = [
     "Subject",
     "choice",
     "index",
+    "invertible",
     "judge_case",
     "load_subject",
+    "mask",
+    "ordered",
+    "permutation",
     "positive",
+    "positive_definite",
     "real",
     "replay",
     "spec",
     "uniform",
+    "unit",
 ]
 
 _NAMES_OF = {
@@ -68,7 +80,10 @@ _NAMES_OF = {
     "judge.verdict": "Finding Judgement",
     "mutation.bug": "Bug",
     "report.section": "Section",
-    "subject.entries": "CaseRules Draw Shape Spec choice index positive real spec uniform",
+    "subject.entries": (
+        "CaseRules Draw Shape Spec choice index invertible mask ordered permutation positive "
+        "positive_definite real spec uniform unit"
+    ),
     "subject.layer": "Buffer Index Layer Param Real",
     "subject.load": "load_subject",
     "subject.subject": "Subject",

@@ -14,7 +14,7 @@ from gradproof.cases.case import Case, case_of
 from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.cases.values import ANY, LAYOUTS, MILD, MILD_PARAMETERS, fill
 from gradproof.errors import InputError
-from gradproof.subject.entries import CaseRule, Draw, Shape, Spec
+from gradproof.subject.entries import INTEGERS, CaseRule, Draw, Shape, Spec
 from gradproof.subject.layer import named_arguments
 
 
@@ -36,7 +36,7 @@ def make_case(spec: Spec, dtype: str, hazards: tuple[str, ...], layout: str, see
         entry = spec.entries.get(name)
         hazard = hazards[1] if kind == "param" else hazards[0]
         generator = np.random.default_rng([seed, i])
-        integers = entry is not None and entry.domain == "index"
+        integers = entry is not None and entry.domain in INTEGERS
         if integers and kind in ("real", "param"):
             raise InputError(
                 f"{type(spec.layer).__name__}.forward takes {name} as numbers with a gradient, "

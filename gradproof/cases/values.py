@@ -77,13 +77,47 @@ MILD_PARAMETERS = ("normal", "few", "normal", "grid")
 """The hazards of a deep network: not all of it overflows or saturates."""
 
 
+def _invertible(r: Generator, shape: Shape) -> Array:
+    left, right = (np.linalg.qr(r.standard_normal(shape)).Q for _ in range(2))
+    return (left * r.uniform(0.5, 2.0, (*shape[:-2], 1, shape[-1]))) @ right
+
+
+def _positive_definite(r: Generator, shape: Shape) -> Array:
+    axes = np.linalg.qr(r.standard_normal(shape)).Q
+    made = (axes * r.uniform(0.5, 2.0, (*shape[:-2], 1, shape[-1]))) @ axes.swapaxes(-1, -2)
+    return (made + made.swapaxes(-1, -2)) / 2
+
+
+def _unit(r: Generator, shape: Shape) -> Array:
+    vectors = r.standard_normal(shape)
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def _mask(r: Generator, shape: Shape) -> Array:
+    ones = r.random(shape) < 0.5
+    kept = r.integers(0, shape[-1], (*shape[:-1], 1))
+    np.put_along_axis(ones, kept, True, axis=-1)
+    return ones.astype(float)
+
+
+_STRUCTURED: dict[str, Callable[[Generator, Shape], Array]] = {
+    "invertible": _invertible,
+    "positive definite": _positive_definite,
+    "unit": _unit,
+    "mask": _mask,
+}
+"""Domains in which the numbers of a row or matrix belong together."""
+
+
 def fill(entry: Entry, hazard: str, generator: Generator, dtype: str) -> Array:
     """An array of the entry's shape and domain; integers are int64, all else is `dtype`.
 
-    Only "real" and "positive" entries follow every hazard; a "uniform" one takes its ends and its
-    middle where the hazard asks for ties.
+    Only "real", "ordered" and "positive" entries follow every hazard; a "uniform" one takes its
+    ends and its middle where the hazard asks for ties.
     """
     r, shape = generator, entry.shape
+    if entry.domain == "permutation":
+        return r.permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1)
     if entry.domain == "index":
         drawn = r.integers(int(entry.low), int(entry.high), shape)
         if entry.also is not None:
@@ -101,6 +135,10 @@ def fill(entry: Entry, hazard: str, generator: Generator, dtype: str) -> Array:
         numbers = 10.0**spread * np.exp(r.standard_normal(shape))
     elif entry.domain == "real":
         numbers = HAZARDS[hazard](r, shape)
+    elif entry.domain == "ordered":
+        numbers = np.sort(HAZARDS[hazard](r, shape), axis=-1)
+    elif entry.domain in _STRUCTURED:
+        numbers = _STRUCTURED[entry.domain](r, shape)
     else:
         raise ValueError(f"unknown domain {entry.domain!r}")
     return np.array(numbers, dtype=dtype)

@@ -10,6 +10,10 @@ Shape: TypeAlias = tuple[int, ...]
 Draw: TypeAlias = Callable[..., Any]
 
 
+INTEGERS = ("index", "permutation")
+"""Domains of integers."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """An array to be drawn: its shape and the domain of its values.
@@ -18,6 +22,8 @@ class Entry:
               "positive": above zero;  "uniform": low ≤ value ≤ high, both ends drawn on purpose
               "index": an integer, low ≤ value < high, or `also`
               "choice": one of `values`
+              "invertible", "positive definite": square matrices in the last two axes
+              "ordered", "unit", "permutation", "mask": of each row, as the functions below say
     """
 
     shape: Shape
@@ -51,6 +57,48 @@ def index(high: int, *shape: int, low: int = 0, also: int | None = None) -> Entr
 def choice(values: tuple[float, ...], *shape: int) -> Entry:
     """Numbers from a short list, such as a mask's 0 and 1 or a sign's −1 and 1."""
     return Entry(shape, "choice", values=values)
+
+
+def invertible(*shape: int) -> Entry:
+    """Square matrices that have an inverse, in the last two axes; singular values of 1/2 to 2."""
+    return _square(shape, "invertible")
+
+
+def positive_definite(*shape: int) -> Entry:
+    """Symmetric matrices, in the last two axes, whose eigenvalues are from 1/2 to 2."""
+    return _square(shape, "positive definite")
+
+
+def _square(shape: Shape, domain: str) -> Entry:
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ValueError(f"{domain} matrices are square in the last two axes, not of shape {shape}")
+    return Entry(shape, domain)
+
+
+def ordered(*shape: int) -> Entry:
+    """Real numbers that ascend along the last axis, some of them equal."""
+    return _rows(shape, "ordered")
+
+
+def unit(*shape: int) -> Entry:
+    """Vectors of length 1 along the last axis."""
+    return _rows(shape, "unit")
+
+
+def permutation(*shape: int) -> Entry:
+    """Integers: each row holds 0, 1, 2, … in another order."""
+    return _rows(shape, "permutation")
+
+
+def mask(*shape: int) -> Entry:
+    """Zeros and ones, with a one at least in each row."""
+    return _rows(shape, "mask")
+
+
+def _rows(shape: Shape, domain: str) -> Entry:
+    if not shape or (domain == "mask" and not shape[-1]):
+        raise ValueError(f"{domain} is a property of rows, and a shape of {shape} has none")
+    return Entry(shape, domain)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,22 @@ from gradproof.cases.values import HAZARDS, LAYOUTS, draw_dy, fill, lay_out
 from gradproof.errors import InputError
 from gradproof.judge.clock import Clock
 from gradproof.judge.verdict import Judgement
-from gradproof.subject.entries import Entry, choice, index, positive, real, spec, uniform
+from gradproof.subject.entries import (
+    INTEGERS,
+    Entry,
+    choice,
+    index,
+    invertible,
+    mask,
+    ordered,
+    permutation,
+    positive,
+    positive_definite,
+    real,
+    spec,
+    uniform,
+    unit,
+)
 from gradproof.subject.layer import named_arguments
 from manual.layers.activation_sigmoid import Tanh
 from manual.layers.arithmetic import Add
@@ -38,6 +53,12 @@ DOMAINS = {
     "choice": choice((-1.0, 1.0), 6),
     "index": index(3, 8, low=1),
     "ignored": index(3, 12, also=-100),
+    "ordered": ordered(3, 4),
+    "unit": unit(3, 4),
+    "permutation": permutation(2, 6),
+    "mask": mask(4, 3),
+    "invertible": invertible(2, 3, 3),
+    "positive definite": positive_definite(3, 3),
 }
 
 
@@ -48,11 +69,38 @@ def drawn(entry: Entry, hazard: str, seed: int = 7) -> Any:
     return fill(entry, hazard, np.random.default_rng(seed), "float32")
 
 
+def test_rows_and_matrices_are_what_their_domain_says() -> None:
+    one = "normal"
+    assert (np.diff(drawn(ordered(50, 4), one)) >= 0).all()
+    assert np.linalg.norm(drawn(unit(50, 4), one), axis=-1) == pytest.approx(np.ones(50))
+    rows = drawn(permutation(50, 6), one)
+    assert (np.sort(rows) == np.arange(6)).all()
+    assert len(np.unique(rows, axis=0)) > 40
+    left = drawn(mask(50, 3), one)
+    assert set(left.flat) == {0, 1}
+    assert left.any(axis=-1).all()
+    for matrices in (invertible(50, 4, 4), positive_definite(50, 4, 4)):
+        singular = np.linalg.svd(drawn(matrices, one), compute_uv=False)
+        assert (singular > 0.49).all() and (singular < 2.01).all()
+    made = drawn(positive_definite(50, 4, 4), one)
+    assert np.array_equal(made, made.swapaxes(-1, -2))
+    assert (np.linalg.eigvalsh(made) > 0.49).all()
+
+
+@pytest.mark.parametrize(
+    ("entry", "shape"),
+    [(ordered, ()), (mask, (3, 0)), (invertible, (3, 2)), (positive_definite, (3,))],
+)
+def test_a_domain_that_does_not_fit_the_shape_is_refused(entry: Any, shape: Any) -> None:
+    with pytest.raises(ValueError, match=r"rows, and a shape|square in the last two axes"):
+        entry(*shape)
+
+
 @pytest.mark.parametrize("hazard", HAZARDS)
 def test_the_seed_decides_every_number(hazard: str) -> None:
     for name, entry in DOMAINS.items():
         made = drawn(entry, hazard)
-        assert made.dtype == ("int64" if entry.domain == "index" else "float32")
+        assert made.dtype == ("int64" if entry.domain in INTEGERS else "float32")
         assert made.shape == entry.shape
         assert np.array_equal(made, drawn(entry, hazard))
         others = [drawn(entry, hazard, seed) for seed in range(8)]
