@@ -79,18 +79,18 @@ MILD_PARAMETERS = ("normal", "few", "normal", "grid")
 
 def _invertible(r: Generator, shape: Shape) -> Array:
     left, right = (np.linalg.qr(r.standard_normal(shape)).Q for _ in range(2))
-    return (left * r.uniform(0.5, 2.0, (*shape[:-2], 1, shape[-1]))) @ right
+    return np.asarray((left * r.uniform(0.5, 2.0, (*shape[:-2], 1, shape[-1]))) @ right)
 
 
 def _positive_definite(r: Generator, shape: Shape) -> Array:
     axes = np.linalg.qr(r.standard_normal(shape)).Q
     made = (axes * r.uniform(0.5, 2.0, (*shape[:-2], 1, shape[-1]))) @ axes.swapaxes(-1, -2)
-    return (made + made.swapaxes(-1, -2)) / 2
+    return np.asarray((made + made.swapaxes(-1, -2)) / 2)
 
 
 def _unit(r: Generator, shape: Shape) -> Array:
     vectors = r.standard_normal(shape)
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 def _mask(r: Generator, shape: Shape) -> Array:
