@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
+
+import numpy as np
 
 from gradproof.arrays import Array, in_double, largest
 from gradproof.cases.values import draw_dy, lay_out
@@ -98,6 +100,20 @@ def wide(case: Case) -> Case:
 def with_arrays(case: Case, arrays: Sequence[Array | None]) -> Case:
     """The case with other arrays, in the order of the names."""
     return replace(case, arrays=dict(zip(case.arrays, arrays, strict=True)))
+
+
+def nearby(case: Case, count: int) -> Iterator[Case]:
+    """Cases whose numbers differ from this one's in their last digit."""
+    r = np.random.default_rng(0)
+    for _ in range(count):
+        arrays = {name: _moved(a, r) for name, a in case.arrays.items()}
+        yield replace(case, arrays=arrays)
+
+
+def _moved(a: Array | None, r: np.random.Generator) -> Array | None:
+    if a is None or a.dtype.kind != "f":
+        return a
+    return np.asarray(a * (1 + np.finfo(a.dtype).eps * r.uniform(-1, 1, a.shape)), dtype=a.dtype)
 
 
 def received(case: Case) -> list[Array | None]:

@@ -79,7 +79,10 @@ MILD_PARAMETERS = ("normal", "few", "normal", "grid")
 
 def _invertible(r: Generator, shape: Shape) -> Array:
     left, right = (np.linalg.qr(r.standard_normal(shape)).Q for _ in range(2))
-    return np.asarray((left * r.uniform(0.5, 2.0, (*shape[:-2], 1, shape[-1]))) @ right)
+    columns = (*shape[:-2], 1, shape[-1])
+    return np.asarray(
+        (left * r.choice([-1.0, 1.0], columns) * r.uniform(0.5, 2.0, columns)) @ right
+    )
 
 
 def _positive_definite(r: Generator, shape: Shape) -> Array:

@@ -1,15 +1,14 @@
-"""Kinks and ties: where the one-sided derivatives differ, and which one was chosen."""
+"""Kinks and ties: where the one-sided derivatives differ."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from gradproof.arrays import Array
 from gradproof.cases.case import Case, wide, with_arrays
-from gradproof.judge.verdict import Finding
 from gradproof.oracle.layer import Oracle
 
 _NEAR = (2.0**-30, 2.0**-40)
@@ -43,25 +42,47 @@ def _hull(
     twin: Callable[..., Any], case: Case, distance: float, directions: int
 ) -> dict[str, tuple[Array, Array]]:
     case = wide(case)
-    arrays = list(case.arrays.values())
-    r = np.random.default_rng(0)
     hull: dict[str, tuple[Array, Array]] = {}
-    step: dict[int, Any] = {i: 0.0 for i, smooth in enumerate(case.smooth) if smooth}
-    for k in range(2 * directions + 1):
-        if k % 2:
-            step = {i: distance * _scale(arrays[i]) * _direction(r, arrays[i]) for i in step}
-        else:
-            step = {i: -along for i, along in step.items()}
-        moved = [a if i not in step else a + step[i] for i, a in enumerate(arrays)]
-        try:
-            oracle = Oracle.of(twin, with_arrays(case, moved))
-        except Exception:  # noqa: BLE001  (moved out of the function's domain: stay inside)
-            oracle = Oracle.of(twin, with_arrays(case, _within(moved, arrays)))
-        for name, g in oracle.pull(case.dy).items():
+    steps = random_steps(case, directions)
+    for gradients in gradients_beside(twin, case, case.dy, steps, distance):
+        for name, g in gradients.items():
             if g is not None:
                 low, high = hull.get(name, (g, g))
                 hull[name] = np.minimum(low, g), np.maximum(high, g)
     return hull
+
+
+def random_steps(case: Case, directions: int) -> Iterator[dict[int, Any]]:
+    """Both ways along random directions; by the argument's place.
+
+    The point itself is left out: torch's choice there need not be a one-sided derivative.
+    """
+    r = np.random.default_rng(0)
+    arrays = list(case.arrays.values())
+    for _ in range(directions):
+        step = {i: _direction(r, arrays[i]) for i, smooth in enumerate(case.smooth) if smooth}
+        yield step
+        yield {i: -along for i, along in step.items()}
+
+
+def gradients_beside(
+    twin: Callable[..., Any],
+    case: Case,
+    dy: Sequence[Array | None],
+    steps: Iterable[dict[int, Any]],
+    distance: float = _NEAR[0],
+) -> Iterator[dict[str, Array | None]]:
+    """Yield torch's gradients at points this far away, relative to each array's scale."""
+    arrays = list(case.arrays.values())
+    for step in steps:
+        moved = [
+            a if i not in step else a + distance * _scale(a) * step[i] for i, a in enumerate(arrays)
+        ]
+        try:
+            oracle = Oracle.of(twin, with_arrays(case, moved))
+        except Exception:  # noqa: BLE001  (moved out of the function's domain: stay inside)
+            oracle = Oracle.of(twin, with_arrays(case, _within(moved, arrays)))
+        yield oracle.pull(dy)
 
 
 def _within(moved: Sequence[Array | None], arrays: Sequence[Array | None]) -> list[Array | None]:
@@ -79,26 +100,6 @@ def _scale(a: Array | None) -> float:
 def _direction(r: np.random.Generator, a: Array | None) -> Any:
     """Random signs and distances, no two equal: of two tied entries, either comes first once."""
     return 0.0 if a is None else r.choice([-1.0, 1.0], a.shape) * r.uniform(0.5, 1.0, a.shape)
-
-
-def conventions(twin: Callable[..., Any], case: Case, found: list[Finding]) -> None:
-    """Make a disagreement a `convention` where every wrong entry is another choice at a kink."""
-    wrong = [f for f in found if f.verdict == "disagree" and f.comparison is not None]
-    gradients = [f for f in wrong if f.quantity in case.arrays]
-    if not gradients or len(gradients) < len(wrong):
-        return
-    hull = jumps(twin, case, directions=8)
-    for f in gradients:
-        c = f.comparison
-        if c is None or f.quantity not in hull:
-            continue
-        low, high = hull[f.quantity]
-        manual = c.manual.astype(np.float64)
-        over = c.error > c.bound
-        inside = (manual >= low - c.bound) & (manual <= high + c.bound) & (high > low)
-        if inside[over].all():
-            f.verdict, f.choice = "convention", True
-            f.cause = "another one-sided derivative than torch's, at a kink or tie"
 
 
 def at_kink(twin: Callable[..., Any], case: Case) -> bool:

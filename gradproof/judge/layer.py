@@ -8,10 +8,13 @@ from gradproof.arrays import Array
 from gradproof.cases.case import Case, received, received_dy
 from gradproof.judge import conduct
 from gradproof.judge.clock import Clock
-from gradproof.judge.compare import measure, pair_up
-from gradproof.judge.kinks import at_kink, conventions
+from gradproof.judge.compare import add_kernel_noise, measure, pair_up
+from gradproof.judge.conventions import conventions
+from gradproof.judge.kinks import at_kink
 from gradproof.judge.overflow import overflows
 from gradproof.judge.second_opinion import second_opinion
+from gradproof.judge.truth import truth_decides
+from gradproof.judge.underflow import underflows
 from gradproof.judge.verdict import Judgement, fault, settled
 from gradproof.oracle.global_state import changed_state, global_state
 from gradproof.oracle.layer import Oracle
@@ -75,8 +78,11 @@ def judge_layer(subject: Subject, case: Case, clock: Clock) -> Judgement:
             found += misdeeds
         if changed := changed_state(state):
             found.append(fault("", case, "isolated", "y", changed, "disagree"))
-        conventions(subject.twin, case, found)
         overflows(subject.twin, case, found)
+        add_kernel_noise(subject.twin, case, found)
+        truth_decides(subject.twin, case, found)
+        underflows(case, found)
+        conventions(subject.twin, case, found)
         judgement.kink = at_kink(subject.twin, case)
-        second_opinion(judgement, oracle)
+        second_opinion(subject.twin, judgement, oracle)
     return judgement

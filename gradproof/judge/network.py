@@ -12,10 +12,12 @@ from gradproof.cases.case import Case, NetworkCase, case_of, received, received_
 from gradproof.cases.values import lay_out
 from gradproof.judge import conduct
 from gradproof.judge.clock import Clock
-from gradproof.judge.compare import measure, pair_up
-from gradproof.judge.kinks import conventions
+from gradproof.judge.compare import add_kernel_noise, measure, pair_up
+from gradproof.judge.conventions import conventions
 from gradproof.judge.layer import judge_layer
 from gradproof.judge.overflow import overflows
+from gradproof.judge.truth import truth_decides
+from gradproof.judge.underflow import underflows
 from gradproof.judge.verdict import Finding, Judgement, fault, settled
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.network import NetworkOracle
@@ -55,7 +57,18 @@ def judge_network(subject: Subject, case: Case, clock: Clock, path: str = "") ->
             judgement.kink = _explain_own_runs(subject, case, arrays, found, clock)
         else:
             _void([f for f in found if f.depth != "isolated"])
+        _follow(found)
     return judgement
+
+
+def _follow(found: list[Finding]) -> None:
+    """Where PyTorch is inaccurate in one layer, what it has of the whole network is no measure."""
+    inaccurate = [f.layer for f in found if f.verdict == "reference"]
+    if not inaccurate or any(f.failed and f.depth == "isolated" for f in found):
+        return
+    for f in found:
+        if f.failed and f.comparison is not None:
+            f.verdict, f.cause = "reference", f"PyTorch is inaccurate in {inaccurate[0]}"
 
 
 def _isolated(
@@ -125,8 +138,11 @@ def _look_closer(
                 own = free[f.quantity]
                 f.verdict, f.cause, f.comparison = own.verdict, own.cause, own.comparison
         return [*(f for f in faults if f.depth == "isolated"), *found]
-    conventions(subject.twin, alone, found)
     overflows(subject.twin, alone, found)
+    add_kernel_noise(subject.twin, alone, found)
+    truth_decides(subject.twin, alone, found)
+    underflows(alone, found)
+    conventions(subject.twin, alone, found)
     return found
 
 

@@ -35,12 +35,16 @@ def overflows(twin: Callable[..., Any], case: Case, found: list[Finding]) -> Non
     if not wrong:
         return
     smaller = _smaller_gradients(twin, case)
-    if any(f.quantity not in case.arrays for f in wrong):
-        smaller |= _outputs_of_smaller(twin, case)
+    outputs = _outputs_of_smaller(twin, case)
+    no_gradient = _overflows_by_itself(twin, case, outputs)
+    smaller |= outputs
     precise = _in_float64(twin, case, wrong) if case.dtype == "float32" else {}
     for f in wrong:
         c, over = _over(f)
         by_both = _lost_by_both(c, _entries(smaller.get(f.quantity), over), over)
+        if f.quantity in precise:
+            by_both |= _lost_by_both(c, precise[f.quantity].reference[over], over)
+        by_both |= no_gradient and not f.is_output
         by_torch = _lost_by_torch(c, precise.get(f.quantity))[over]
         if (by_both | by_torch).all():
             f.verdict = "vacuous"
@@ -68,18 +72,23 @@ def _differs_in_the_infinite(f: Finding) -> bool:
 
 
 def _lost_by_both(c: Comparison, small: Array, over: Array) -> Array:
-    """Which wrong entries are finite on neither side, though they are for smaller numbers."""
+    """Which wrong entries are finite on neither side, but for smaller numbers or in float64."""
     finite = np.isfinite(c.manual[over]) | np.isfinite(c.reference[over])
     return np.asarray(~finite & np.isfinite(small))
 
 
 def _lost_by_torch(c: Comparison, precise: Comparison | None) -> Array:
-    """Which entries equal what torch has in float64, but for the rounding of float32."""
+    """Which entries equal what torch has in float64, but for the rounding of float32.
+
+    Where that is too large for float32, manual's infinity is right, and torch's NaN is not.
+    """
     alone = np.isfinite(c.manual) & ~np.isfinite(c.reference)
     if precise is None or precise.exact:
         return alone & (precise is not None)
     with np.errstate(all="ignore"):
-        return np.asarray(alone & (precise.error <= _COARSER * precise.bound))
+        beyond = precise.reference * np.sign(c.manual) > np.finfo(c.manual.dtype).max
+        right = precise.error <= _COARSER * precise.bound
+        return np.asarray((alone & right) | (np.isinf(c.manual) & np.isnan(c.reference) & beyond))
 
 
 def _in_float64(
@@ -112,6 +121,15 @@ def _outputs_of_smaller(twin: Callable[..., Any], case: Case) -> dict[str, Array
         return numbered("y", Oracle.of(twin, with_arrays(case, smaller)).y)
     except Exception:  # noqa: BLE001  (they may lie outside the function's domain)
         return {}
+
+
+def _overflows_by_itself(
+    twin: Callable[..., Any], case: Case, smaller: dict[str, Array | None]
+) -> bool:
+    """Whether an output is not finite, but is for smaller inputs: then no gradient need be."""
+    here = numbered("y", Oracle.of(twin, case).y)
+    finite = [n for n, a in smaller.items() if a is not None and np.isfinite(a).all()]
+    return any(not np.isfinite(here[n]).all() for n in finite)
 
 
 def _at_most_one(a: Array | None) -> Array | None:

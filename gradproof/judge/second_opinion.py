@@ -1,40 +1,115 @@
 """Two sides that agree may share a mistake: witnesses are asked about some gradients all the same.
 
 They are asked in every case whose reference has a backward pass of somebody's own, and in a share
-of the others: the reference may be patched in a way that nobody sees.
+of the others: the reference may be patched in a way that nobody sees. Where the bound is as wide as
+the gradient, since PyTorch loses digits, its function without rounding says whether both lose them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
 import numpy as np
 
+from gradproof.arrays import numbered
+from gradproof.cases.case import Case, nearby, with_arrays
 from gradproof.judge.verdict import Finding, Judgement, Votes
+from gradproof.oracle.exact import exact_results
 from gradproof.oracle.layer import Oracle
+from gradproof.rounding.bound import C, same
 from gradproof.witnesses.complex_step import complex_step
 from gradproof.witnesses.finite_differences import differences
 
 SHARE = 16
 """One case of so many is put to the witnesses."""
+_SAMPLES = 8
+"""Samples of the noise, taken before two sides are said to share a mistake."""
+_RUNS = 4
+"""Cases with other last digits."""
 _CLEARLY = 2.0**-8
 """How far a gradient has to be from what witnesses say, as a share of it."""
 
 
-def second_opinion(judgement: Judgement, oracle: Oracle) -> None:
+def second_opinion(twin: Callable[..., Any], judgement: Judgement, oracle: Oracle) -> None:
     """Make a gradient a disagreement that both sides share, but no witness."""
     case = judgement.case
-    if judgement.flagged or case.dtype != "float64":
+    assert isinstance(case, Case)
+    if judgement.flagged:
+        return
+    loose = [f for f in judgement.findings if f.verdict == "agree" and _is_loose(f, case)]
+    if loose:
+        _look_without_rounding(twin, case, loose)
+    if case.dtype != "float64":
         return
     own = oracle.own_backward()
+    if judgement.kink:  # there a choice need not be the derivative along one axis
+        return
     if not own and case.seed % SHARE:
         return
     for finding in judgement.findings:
         if finding.verdict != "agree" or finding.is_output or finding.choice:
             continue
         if finding.quantity not in getattr(case.target, "by_design", {}):
-            _ask(finding, own)
+            _ask(finding, oracle, own)
 
 
-def _ask(finding: Finding, own: str) -> None:
+def _is_loose(f: Finding, case: Case) -> bool:
+    """Whether a gradient's bound would let a gross error pass, in the size of the cotangent."""
+    c = f.comparison
+    if c is None or c.exact or f.is_output or f.across or f.choice:
+        return False
+    return bool((c.bound > np.maximum(_CLEARLY * np.abs(c.reference), _size(case))).any())
+
+
+def _size(case: Case) -> float:
+    """The error that matters: far above a rounding of numbers as large as the cotangent."""
+    largest = max((float(np.abs(d).max(initial=0.0)) for d in case.dy if d is not None), default=0)
+    return largest * float(np.sqrt(np.finfo(case.dtype).eps)) / 16
+
+
+def _look_without_rounding(twin: Callable[..., Any], case: Case, loose: list[Finding]) -> None:
+    """Make it a disagreement where both sides are far from the function without rounding.
+
+    Not where the function itself is as far away for inputs that differ in their last digit. That
+    is all there is to say of a function of one number; in others the way may have to be rounded.
+    """
+    loose = [f for f in loose if _entrywise(twin, case, f.quantity)]
+    if not loose:
+        return
+    runs = [exact_results(twin, moved) for moved in (case, *nearby(case, _RUNS))]
+    for f in loose:
+        c = f.comparison
+        if c is None or not all(f.quantity in run for run in runs):
+            continue
+        (truth, radius), *others = (run[f.quantity] for run in runs)
+        with np.errstate(all="ignore"):
+            spread = np.max([np.abs(other - truth) for other, _ in others], axis=0)
+            off = np.abs(c.manual - truth) - radius - C * spread
+            gross = off > np.maximum(_CLEARLY * np.abs(truth), _size(case))
+        if gross.any():
+            index = tuple(int(i) for i in np.argwhere(gross)[0])
+            f.verdict, f.cause = "disagree", "digits are lost on both sides, by a difference"
+            said = f"manual ≈ autograd ≠ the function without rounding {truth[index]:.6g}"
+            f.votes = Votes(index, said, "both backward passes lose precision here")
+
+
+def _entrywise(twin: Callable[..., Any], case: Case, name: str) -> bool:
+    """Whether an entry of y depends on the same entry of this argument, and on nothing else."""
+    x = case.arrays[name]
+    if sum(a is not None and a.dtype.kind == "f" for a in case.arrays.values()) > 1:
+        return False
+    y = Oracle.of(twin, case).y[0]
+    if x is None or y.shape != x.shape:
+        return False
+    half = np.arange(x.size).reshape(x.shape) % 2 == 0
+    moved = np.where(half, np.where(x == 0, 1, x * 1.5), x).astype(x.dtype)
+    arrays = dict(case.arrays) | {name: moved}
+    return bool(same(Oracle.of(twin, with_arrays(case, [*arrays.values()])).y[0], y)[~half].all())
+
+
+def _ask(finding: Finding, oracle: Oracle, own: str) -> None:
     """Ask about the largest entry. One witness alone might be wrong: forward is manual's.
 
     own    the name of a backward pass in the reference that is not PyTorch's; "" if there is none
@@ -48,8 +123,12 @@ def _ask(finding: Finding, own: str) -> None:
     value = float(c.manual[index])
     if estimate is None or not _apart(value, *estimate):
         return
+    noise_of_y, noise = _noise(finding, oracle, index)
+    estimate = differences(case, finding.quantity, index, noise_of_y)
+    if estimate is None or not _apart(value, estimate[0], estimate[1] + noise):
+        return
     step = complex_step(case, finding.quantity, index)
-    if step is not None and not _apart(value, step, 0.0):
+    if step is not None and not _apart(value, step, noise):
         return
     witness, right = ("differences", estimate[0]) if step is None else ("complex step", step)
     finding.verdict = "disagree"
@@ -60,6 +139,18 @@ def _ask(finding: Finding, own: str) -> None:
     )
     said = f"manual = autograd ≠ {witness} {right:.6g}"
     finding.votes = Votes(index, said, "both backward passes are wrong")
+
+
+def _noise(finding: Finding, oracle: Oracle, index: tuple[int, ...]) -> tuple[float, float]:
+    """How far rounding moves Σ⟨dy, y⟩, and the gradient at an index."""
+    total = gradient = 0.0
+    outputs = numbered("y", finding.layer_case.dy)
+    for sample in islice(oracle.thorough_samples(), _SAMPLES):
+        moved = {name: np.abs(a - b) for name, (a, b) in sample.items()}
+        pairs = [(moved[y], d) for y, d in outputs.items() if d is not None and y in moved]
+        total = max(total, sum(float((off * np.abs(d)).sum()) for off, d in pairs))
+        gradient = max(gradient, float(moved.get(finding.quantity, np.zeros(1))[index]))
+    return total, gradient
 
 
 def _apart(value: float, right: float, error: float) -> bool:

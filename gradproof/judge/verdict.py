@@ -16,7 +16,10 @@ from gradproof.storage.rows import Agreement
 
 BAD = ("disagree", "error")
 """The verdicts that fail a run."""
-SEVERITY = {"agree": 0, "vacuous": 1, "convention": 2, "disagree": 3, "error": 4}
+SEVERITY = {
+    name: i
+    for i, name in enumerate(("agree", "vacuous", "reference", "convention", "disagree", "error"))
+}
 _NOTHING = Figures(np.nan, np.nan, np.nan, (), np.nan, np.nan, np.nan, 0, np.nan, np.nan)
 
 
@@ -97,7 +100,7 @@ class Finding:
     @property
     def measured(self) -> bool:
         """Whether its ratio means something."""
-        return not (self.across or self.choice or self.verdict == "vacuous")
+        return not (self.across or self.choice or self.verdict in ("vacuous", "reference"))
 
     def row(self, run: str, example: str, network: str, counterexample: str = "") -> Agreement:
         f = self.figures

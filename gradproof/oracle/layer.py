@@ -14,7 +14,7 @@ from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case
 from gradproof.oracle import tensors
 from gradproof.oracle.tensors import Sample, array_or_none, as_array, as_tensors, pull_back, tensor
-from gradproof.rounding.disturb import disturb
+from gradproof.rounding.disturb import Disturbance, disturb
 from gradproof.rounding.sums_of_products import magnitude, sums_of_products
 
 
@@ -111,3 +111,14 @@ class Oracle:
             return [*outputs, *pull_back(outputs, self._dy, self._smooth)]
 
         return tensors.disturbed_runs(0, self.quantities, run)
+
+    def crossing_gradients(self, count: int) -> Iterator[dict[str, Array | None]]:
+        """Yield gradients with all arithmetic disturbed, whichever side of a kink that leads to."""
+        mode = Disturbance(0, crossing=True)
+        for k in range(count + 1):
+            if k:
+                mode.again()
+            with mode:
+                outputs = self._run(self._inputs)
+                made = pull_back(outputs, self._dy, self._smooth)
+            yield dict(zip(self.names, map(array_or_none, made), strict=True))

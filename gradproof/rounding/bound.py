@@ -91,6 +91,11 @@ class Comparison:
                 noise = np.where(np.isfinite(noise), noise, 0.0)
         self._raise(noise)
 
+    def add_error(self, error: Array) -> None:
+        """Add how far the reference itself is off, entry by entry."""
+        if not self.exact:
+            self._raise(np.asarray(error, dtype=self.floor.dtype))
+
     def _raise(self, noise: Array) -> None:
         self.floor = np.maximum(self.floor, noise, out=noise)
         self._within = None

@@ -1,7 +1,7 @@
 """Measuring rounding: the reference rerun with every primitive result disturbed in its last place.
 
 A `TorchDispatchMode` sees each aten operation of forward and backward alike, below autograd, so
-that saved values and cotangents are disturbed with the rest. Three rules make it the arithmetic's
+that saved values and cotangents are disturbed with the rest. Four rules make it the arithmetic's
 own uncertainty and nothing else:
 
 * Fused kernels hide their inner roundings, so torch's own decompositions are run, and a variance by
@@ -10,14 +10,18 @@ own uncertainty and nothing else:
 * A contraction's rounding is not proportional to its result, so its operands are disturbed too:
   another order of summation looks like that; `summation` adds what this does not show. An unknown
   operation, such as a convolution or a determinant, is treated as a contraction.
+* A factorisation or a Fourier transform is as exact as if the largest numbers of its matrix had
+  been rounded: all entries are disturbed as far as the largest. A triangular solve is not so.
 * Decisions (comparisons, signs, arg-maxima) are taken by the undisturbed run and replayed, so that
   a disturbance never crosses a kink.
 
-Source    https://docs.pytorch.org/docs/stable/torch.compiler_ir.html (core aten operators)
+Source    https://docs.pytorch.org/docs/stable/torch.compiler_ir.html (core aten operators);
+          Higham, Accuracy and Stability of Numerical Algorithms (2002), §9.3, §10.1, §19.3, §8.1
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from random import Random
@@ -33,7 +37,7 @@ from gradproof.rounding import summation
 _ELEMENTARY = frozenset(
     """abs neg add sub rsub mul div reciprocal exp exp2 expm1 log log1p log2 erf erfc sin cos atan
     tanh sigmoid sqrt rsqrt square pow maximum minimum clamp clamp_min clamp_max relu amax amin max
-    min sum mean mm bmm mv dot addmm baddbmm addmv lerp addcmul addcdiv hypot lgamma
+    min sum mean mm bmm mv dot addmm baddbmm addmv lerp addcmul addcdiv hypot
     eq ne lt le gt ge sign sgn isnan isinf logical_and logical_or logical_not bitwise_and
     bitwise_or bitwise_not argmax argmin any all where masked_fill sort topk cumsum prod""".split()
 )
@@ -43,10 +47,14 @@ _PASSIVE = frozenset(
     """where masked_fill clone copy _to_copy detach alias cat stack gather scatter index_select
     index slice_scatter zeros zeros_like ones ones_like full full_like empty empty_like
     empty_strided new_zeros new_empty new_empty_strided new_full fill zero scalar_tensor arange
-    relu maximum minimum clamp clamp_min clamp_max amax amin max min neg abs _unsafe_view
+    relu maximum minimum clamp clamp_min clamp_max amax amin max min neg abs _unsafe_view copy_to
     lift_fresh sort topk flip roll tril triu constant_pad_nd repeat select_backward
     slice_backward _local_scalar_dense squeeze unsqueeze t transpose""".split()
 )
+_WRITING = frozenset(("copy_to",))
+"""Operations that write to their first argument, beside those whose names end in _."""
+_FACTORING = ("linalg_", "cholesky", "lu_", "ormqr", "geqrf", "fft_")
+_BY_ENTRY = frozenset(("linalg_solve_triangular", "triangular_solve"))
 _DECISIONS = frozenset("sign sgn floor ceil round trunc".split())
 _PIECEWISE = frozenset("hardshrink_backward softshrink_backward rrelu_with_noise".split())
 _COMPOSITE = "CompositeImplicitAutograd"
@@ -89,8 +97,10 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
     Each later run, begun by `again`, disturbs every arithmetic result and replays the decisions.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, crossing: bool = False) -> None:
+        """crossing: decisions are not replayed, so that a disturbance may cross a kink."""
         super().__init__()  # type: ignore[no-untyped-call]
+        self._crossing = crossing
         self._random = Random(seed)  # noqa: S311  (noise, no secret)
         self._decisions: list[torch.Tensor] = []
         self._replayed: Iterator[torch.Tensor] | None = None
@@ -108,12 +118,12 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
     def __enter__(self) -> Any:
-        self._fused.append(_choose_fused(False, False))
+        self._fused.append(choose_fused(False, False))
         return super().__enter__()  # type: ignore[no-untyped-call]
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)  # type: ignore[no-untyped-call]
-        _choose_fused(*self._fused.pop())
+        choose_fused(*self._fused.pop())
 
     def again(self, reach: float = 1.0) -> None:
         """Begin another run.
@@ -130,16 +140,21 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        role = _role_of(func)
-        if role is _VIEW:
+        role = role_of(func)
+        if role is VIEW:
             return func(*args, **kwargs)
         if callable(role):
             with self:
-                return role(*args, **kwargs)
+                made = role(*args, **kwargs)
+            if made is not NotImplemented:
+                return made
+            role = _properties(func)
         base, contraction, product, passive, decision, in_place = role
         disturbing = self._replayed is not None
         if disturbing and contraction:
-            args = [*args[:in_place], *(self._disturbed(a) for a in args[in_place:])]
+            of_matrices = base.lstrip("_").startswith(_FACTORING) and base not in _BY_ENTRY
+            moved = (self._disturbed(a, of_matrices) for a in args[in_place:])
+            args = [*args[:in_place], *moved]
         elif disturbing and product and (len(args) > 2 or "alpha" in kwargs):
             args = [args[0], self._disturbed(args[1]), *args[2:]]  # a rounded product is added
         result = func(*args, **kwargs)
@@ -155,7 +170,7 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _decide(self, out: torch.Tensor) -> None:
         if self._replayed is None:
             self._decisions.append(out.clone())
-        else:
+        elif not self._crossing:
             out.copy_(next(self._replayed))
 
     def _disturb(
@@ -170,21 +185,31 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if base in summation.SUMS and real is out:
             summation.add_sum(base, func, args, i, out, noise, self._reach)
 
-    def _disturbed(self, operand: Any) -> Any:
+    def _disturbed(self, operand: Any, of_matrices: bool = False) -> Any:
+        """The operand, each entry disturbed.
+
+        of_matrices   as far as the largest of its matrix, and √n times: n roundings add up
+        """
         if not isinstance(operand, torch.Tensor):
             return operand
         if operand.is_complex():
             parts = torch.view_as_real(operand.resolve_conj())
-            return torch.view_as_complex(self._disturbed(parts))
+            return torch.view_as_complex(self._disturbed(parts, of_matrices))
         if operand.is_floating_point():
-            return operand.addcmul(_finite(operand), self._noise(operand))
+            size = _finite(operand)
+            if of_matrices and operand.ndim > 1 and operand.numel():
+                largest = size.abs().amax((-2, -1), keepdim=True) * math.sqrt(
+                    min(operand.shape[-2:])
+                )
+                size = largest.expand_as(operand)
+            return operand.addcmul(size, self._noise(operand))
         return operand
 
     def _noise(self, like: torch.Tensor) -> torch.Tensor:
         return _slice(like, self._random)
 
 
-def _choose_fused(onednn: bool, flash: bool) -> tuple[bool, bool]:
+def choose_fused(onednn: bool, flash: bool) -> tuple[bool, bool]:
     """Set whether torch may use oneDNN and flash attention; returns the settings before."""
     backends: Any = torch.backends  # whose properties torch has no types for
     before = backends.mkldnn.enabled, backends.cuda.flash_sdp_enabled()
@@ -207,11 +232,11 @@ def _variance(x: torch.Tensor, dims: list[int], correction: float = 1, **_: Any)
     return squares / max(count - correction, 0)
 
 
-_VIEW = None
+VIEW = None
 _roles: dict[Any, Any] = {torch.ops.prims.var.default: _variance}
 
 
-def _role_of(func: Any) -> Any:
+def role_of(func: Any) -> Any:
     """None for a view, a function to run instead, or the properties of the operation."""
     if func not in _roles:
         _roles[func] = _find_role(func)
@@ -233,13 +258,21 @@ def _find_role(func: Any) -> Any | Callable[..., Any]:
     name = func.overloadpacket.__name__
     base = name.rstrip("_") or name
     if func.is_view:
-        return _VIEW
+        return VIEW
     if base not in _ELEMENTARY and base not in _PASSIVE:
         if func in decomposition_table:
             return _uncompiled(decomposition_table[func])
         if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSITE):
             return func.decompose
+    return _properties(func)
+
+
+def _properties(func: Any) -> tuple[Any, ...]:
+    """(name, contraction, products inside, passive, decision, whether it writes to its first)."""
+    name = func.overloadpacket.__name__
+    base = name.rstrip("_") or name
     known = _ELEMENTARY | _PASSIVE | _DECISIONS | _PIECEWISE
     contraction = base in _CONTRACTIONS or base not in known
     kinds = _PRODUCTS_INSIDE, _PASSIVE, _DECISIONS
-    return (base, contraction, *(base in kind for kind in kinds), int(name.endswith("_")))
+    writes = int(name.endswith("_") or name in _WRITING)
+    return (base, contraction, *(base in kind for kind in kinds), writes)

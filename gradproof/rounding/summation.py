@@ -10,6 +10,8 @@ part with sums moved as far as they may be off, one way and the other.
 A product below the smallest normal number has lost digits, or all of them, and may be divided by
 something small afterwards. A disturbance in proportion to the product does not show that.
 
+A product of n factors is off by n u of itself, and is counted as a sum is.
+
 Source    Higham, Accuracy and Stability of Numerical Algorithms (2002), §4.2 for sums; §2.1: sums
           and differences do not lose digits to underflow, so these are not looked at
 """
@@ -27,12 +29,14 @@ _COUNTED = frozenset(
     """convolution convolution_backward index_add index_put put scatter_add
     scatter_reduce""".split()
 )
-SUMS = _COUNTED | frozenset("sum mean mm bmm mv dot addmm baddbmm addmv cumsum".split())
+SUMS = _COUNTED | frozenset(
+    "sum mean prod cumprod mm bmm mv dot addmm baddbmm addmv cumsum".split()
+)
 UNDERFLOWS = frozenset(
     """mul div square pow reciprocal exp exp2 erfc sigmoid addcmul addcdiv mm bmm mv dot addmm
     baddbmm addmv convolution convolution_backward""".split()
 )
-_OF_ONE = frozenset(("sum", "mean", "cumsum"))
+_OF_ONE = frozenset(("sum", "mean", "prod"))
 _OF_TWO = frozenset(("mul", "div"))
 
 
@@ -82,7 +86,7 @@ def _result(made: Any, i: int) -> torch.Tensor:
 
 def _length(base: str, args: Sequence[Any], out: torch.Tensor) -> int:
     """How many terms each entry is the sum of."""
-    if base == "cumsum":
+    if base in ("cumsum", "cumprod"):
         return int(args[0].shape[args[1]]) if args[0].ndim else 1
     if base in _OF_ONE:
         return int(args[0].numel()) // max(out.numel(), 1)

@@ -1,0 +1,187 @@
+"""The truth decides, not the reference: where two sides differ, PyTorch may be inaccurate.
+
+Three truths are asked, in this order, about outputs and gradients alike: the reference's own
+function in ball arithmetic; for float32 the reference in float64; and of a gradient the complex
+step or differences through manual's forward, where that is torch's function.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradproof.arrays import Array, numbered
+from gradproof.cases.case import Case, nearby, wide, with_arrays
+from gradproof.judge.verdict import Finding
+from gradproof.oracle.exact import Enclosed, exact_results
+from gradproof.oracle.layer import Oracle
+from gradproof.rounding.bound import C, Comparison
+from gradproof.subject import passes
+from gradproof.witnesses.complex_step import complex_step
+from gradproof.witnesses.finite_differences import differences
+
+_MOST = 64
+"""About so many of the entries witnesses are asked, evenly chosen."""
+_LESS = 1 / 16
+"""A witness has to be so much nearer to manual than torch is."""
+_RUNS = 8
+"""Runs of manual with other last digits."""
+_ALIKE = 2.0**-10
+"""How near a gradient has to be to a difference quotient to be a derivative."""
+_STEP = 1e-6
+"""The difference quotient's step, as a share of the number."""
+_SCALES = (0.125, 0.125, 1.0, 1.0, 8.0, 8.0)
+"""The largest numbers at the points where torch's gradient is compared with a quotient."""
+
+
+def truth_decides(twin: Callable[..., Any], case: Case, found: list[Finding]) -> None:
+    """Make a disagreement `reference` where manual is right within its bound, and torch is not.
+
+    Where manual is right in some of the entries that differ, the others are the disagreement.
+    """
+    wrong = [f for f in found if f.verdict == "disagree" and f.comparison is not None]
+    if not wrong:
+        return
+    exact = exact_results(twin, case)
+    if not exact and case.dtype == "float32":
+        exact = _in_float64(twin, case)
+    for f in wrong:
+        if f.quantity in exact:
+            _compare(f, exact[f.quantity])
+    if not any(f.failed and f.is_output for f in found):
+        for f in wrong:
+            if f.failed and _confirmed(f) and _is_derivative(twin, case, f.quantity):
+                _excuse(f, f.comparison)
+
+
+def _in_float64(twin: Callable[..., Any], case: Case) -> dict[str, Enclosed]:
+    oracle = Oracle.of(twin, wide(case))
+    made = numbered("y", oracle.y) | oracle.pull(wide(case).dy)
+    return {n: (a, np.zeros(a.shape)) for n, a in made.items() if a is not None}
+
+
+def _compare(f: Finding, exact: Enclosed) -> None:
+    """Look at the entries over their bound: which of them are manual's fault?"""
+    c, (truth, radius) = f.comparison, exact
+    assert c is not None
+    with np.errstate(all="ignore"):
+        off = np.abs(c.manual.astype(np.float64) - truth) + radius
+        over = c.error > c.bound
+        right = over & ((off <= c.bound) | _beyond(c, truth))
+    if not right.any():
+        return
+    if right[over].all():
+        _excuse(f, c, truth)
+    else:
+        c.error = np.where(right, 0.0, c.error)
+
+
+def _beyond(c: Comparison, truth: Array) -> Array:
+    """Where manual is infinite, and rightly so: the truth is too large for the dtype."""
+    too_large = np.abs(truth) > np.finfo(c.manual.dtype).max
+    return np.asarray(np.isinf(c.manual) & too_large & (np.sign(c.manual) == np.sign(truth)))
+
+
+def _excuse(f: Finding, c: Comparison | None, truth: Array | None = None) -> None:
+    """Manual is right: torch is inaccurate, unless both are within their bounds of the truth."""
+    assert c is not None
+    right = c.manual if truth is None else truth
+    with np.errstate(all="ignore"):
+        lost = np.nan_to_num(np.abs(c.reference - right), nan=np.inf, posinf=np.inf)
+        off = lost > c.bound
+        if not off.any():
+            f.verdict = "agree"
+            return
+        share = lost / np.maximum(np.abs(right), np.finfo(np.float64).tiny)
+    f.verdict = "reference"
+    worst = float(np.where(off, share, 0.0).max())
+    of = -math.log10(np.finfo(c.reference.dtype).eps)
+    kept = min(max(-math.log10(worst), 0), of) if 0 < worst < math.inf else 0
+    f.cause = f"PyTorch is inaccurate here: {int(kept)} of its {of:.0f} digits are right"
+
+
+def _confirmed(f: Finding) -> bool:
+    """Whether witnesses through manual's forward confirm the entries that differ."""
+    c, case = f.comparison, f.layer_case
+    if c is None or f.is_output or f.quantity in getattr(case.target, "by_design", {}):
+        return False
+    over = np.argwhere(c.error > c.bound)
+    noise: Array | None = None
+    for at in over[:: max(len(over) // _MOST, 1)]:
+        index = tuple(int(i) for i in at)
+        right = _witness(case, f.quantity, index)
+        if right is None:
+            return False
+        value, error = right
+        off = abs(value - float(c.manual[index]))
+        if not off + error <= _LESS * float(c.error[index]):
+            return False
+        noise = _own_noise(case, f.quantity) if noise is None else noise
+        if not off <= float(c.bound[index]) + C * float(noise[index]) + error:
+            return False
+    return True
+
+
+def _witness(case: Case, quantity: str, index: tuple[int, ...]) -> tuple[float, float] | None:
+    """What a witness has for an entry, and how far that may be off."""
+    step = complex_step(case, quantity, index)
+    return differences(case, quantity, index) if step is None else (step, 0.0)
+
+
+def _own_noise(case: Case, quantity: str) -> Array:
+    """How far manual's gradient moves with the last digits of its inputs, entry by entry."""
+    moved = []
+    with np.errstate(all="ignore"):
+        for near in (case, *nearby(case, _RUNS)):
+            ran = passes.forward(near.layer, list(near.arrays.values()))
+            moved.append(passes.backward(near.layer, ran, near.dy)[quantity].astype(np.float64))
+        return np.asarray(np.max([np.abs(g - moved[0]) for g in moved], axis=0))
+
+
+def _is_derivative(twin: Callable[..., Any], case: Case, name: str) -> bool:
+    """Whether torch's gradient is one in general: a rule that is none by design is to be followed.
+
+    Looked at on numbers of the same signs, at three scales; half of the points have to agree.
+    """
+    case = wide(case)
+    r = np.random.default_rng(0)
+    smooth = dict(zip(case.arrays, case.smooth, strict=True))
+    agree = []
+    for scale in _SCALES:
+        arrays = {
+            n: a
+            if a is None or not smooth[n]
+            else np.copysign(scale * r.uniform(0.5, 1, a.shape), a)
+            for n, a in case.arrays.items()
+        }
+        agree.append(_is_slope(twin, with_arrays(case, [*arrays.values()]), name, r))
+    return 2 * sum(agree) >= len(agree)
+
+
+def _is_slope(twin: Callable[..., Any], case: Case, name: str, r: np.random.Generator) -> bool:
+    """Whether torch's gradient is the slope of its own outputs along one direction."""
+    here = case.arrays[name]
+    assert here is not None
+    step = _STEP * np.abs(here) * r.choice([-1.0, 1.0], here.shape)
+    try:
+        gradient = Oracle.of(twin, case).pull(case.dy)[name]
+        (up, size), (down, _) = (_sum(twin, case, name, here + way * step) for way in (1, -1))
+    except Exception:  # noqa: BLE001  (it may be outside of the function's domain)
+        return False
+    if gradient is None:
+        return False
+    terms = gradient * step
+    expected, scale = (up - down) / 2, max(float(np.abs(terms).sum()), abs(up - down))
+    rounding = 8 * float(np.finfo(float).eps) * size
+    return bool(abs(expected - float(terms.sum())) <= _ALIKE * scale + rounding)
+
+
+def _sum(twin: Callable[..., Any], case: Case, name: str, array: Array) -> tuple[float, float]:
+    """Σ⟨dy, y⟩ with another array, and the sum of its terms' sizes."""
+    moved = with_arrays(case, [*(dict(case.arrays) | {name: array}).values()])
+    pairs = zip(case.dy, Oracle.of(twin, moved).y, strict=True)
+    terms = [d * y for d, y in pairs if d is not None]
+    return float(sum(t.sum() for t in terms)), float(sum(np.abs(t).sum() for t in terms))
