@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gradproof.errors import InputError
     from gradproof.judge.verdict import Finding, Judgement
     from gradproof.mutation.bug import Bug
+    from gradproof.oracle.tensors import laid_out
     from gradproof.report.section import Section
     from gradproof.subject.entries import (
         CaseRules,
@@ -60,6 +61,7 @@ __all__ = [
     "index",
     "invertible",
     "judge_case",
+    "laid_out",
     "load_subject",
     "mask",
     "ordered",
@@ -79,6 +81,7 @@ _NAMES_OF = {
     "errors": "InputError",
     "judge.verdict": "Finding Judgement",
     "mutation.bug": "Bug",
+    "oracle.tensors": "laid_out",
     "report.section": "Section",
     "subject.entries": (
         "CaseRules Draw Shape Spec choice index invertible mask ordered permutation positive "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from random import Random
 from time import perf_counter
@@ -20,6 +21,7 @@ from gradproof.cases.even_choices import EVEN_CHOICES
 from gradproof.judge.clock import Clock
 from gradproof.judge.dispatch import AnyCase, judge
 from gradproof.judge.verdict import Judgement, fault
+from gradproof.oracle.tensors import fewer_samples
 from gradproof.subject.subject import Subject
 
 Judge: TypeAlias = Callable[[Subject, Any, Clock], Judgement]
@@ -106,10 +108,23 @@ class _Batch:
         except NoSuchExample:
             pass
         except Flaky:
+            if self._crash is not None:
+                raise self._crash from None
             if not self._fleeting():
                 raise
+            return
         if self._crash is not None:
             raise self._crash
+        self._judge_in_full()
+
+    def _judge_in_full(self) -> None:
+        """Shrinking takes few samples of the noise; the smallest case gets all of them."""
+        if self.smallest is None or self.smallest is self.finished[-1].judgement:
+            return
+        case = self.smallest.case
+        with self._watch(case.digest):
+            full = self._judge(self._subject, case, Clock())
+        self.smallest = full if full.flagged else self.finished[-1].judgement
 
     def _new(self, case: Any) -> bool:
         """Judge a case; whether it has the disagreement that is being shrunk, or a new one."""
@@ -124,8 +139,9 @@ class _Batch:
             return False
         clock = Clock()
         clock.seconds["draw"] = perf_counter() - self._since
+        shrinking = self.target is not None
         try:
-            with self._watch(case.digest):
+            with self._watch(case.digest), fewer_samples() if shrinking else nullcontext():
                 judgement = self._judge(self._subject, case, clock)
         except Exception as error:  # noqa: BLE001  (Hypothesis would hide it: it would try again)
             error.add_note(f"while judging {case}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case, NetworkCase
+from gradproof.diagnosis.budget import SECONDS
 from gradproof.diagnosis.diagnose import diagnose
 from gradproof.judge.dispatch import AnyCase
 from gradproof.judge.verdict import Finding, Judgement, Votes, beside
@@ -205,5 +206,5 @@ def explain_culprit(
     finding = judgement.culprit
     assert finding is not None
     siblings = beside(judgement, finding)
-    cause = diagnose(subject, finding, siblings)
+    cause = diagnose(subject, finding, siblings, SECONDS)
     return explain(finding, siblings, votes(subject, finding), cause, command, shrunk_from)

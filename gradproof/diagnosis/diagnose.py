@@ -6,6 +6,7 @@ gives the answer, so rules that explain every entry come before rules that say w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from gradproof.cases.case import Case, NetworkCase
 from gradproof.cases.optimizer_case import UpdateCase
+from gradproof.diagnosis import budget
 from gradproof.diagnosis.evidence import Evidence, evidence
 from gradproof.diagnosis.rules import missing_term, where_wrong, whole_array
 from gradproof.diagnosis.rules.axis_sums import summed_otherwise
@@ -31,6 +33,7 @@ from gradproof.diagnosis.rules.overwritten import overwritten
 from gradproof.diagnosis.rules.reordered import reordered
 from gradproof.diagnosis.rules.special_points import special
 from gradproof.judge.verdict import Finding
+from gradproof.oracle.tensors import fewer_samples
 from gradproof.subject.subject import Subject
 
 Rule: TypeAlias = Callable[[Evidence], str]
@@ -82,18 +85,29 @@ EXACT: tuple[Rule, ...] = (
 """Rules that explain every entry; they have to do so on fresh inputs too."""
 
 
-def diagnose(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> str:
+def diagnose(
+    subject: Subject, finding: Finding, siblings: Sequence[Finding], seconds: float = math.inf
+) -> str:
     """The likely cause, in a few words.
 
     siblings  the findings on the other arrays of the same layer, at the same depth
+    seconds   how long to look for it
     """
+    try:
+        with budget.limited(seconds), fewer_samples():
+            return _cause(subject, finding, siblings)
+    except budget.TimeIsUp:
+        return f"not found within {seconds:g} s"
+
+
+def _cause(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> str:
     if finding.cause or finding.comparison is None:
         return finding.cause
     inner = _state_of(finding, siblings)
     if inner is not None:
         rest = [f for f in (finding, *siblings) if f is not inner]
         key = inner.quantity.rpartition(".")[2]
-        return f"in its state, {key}: {diagnose(subject, inner, rest)}"
+        return f"in its state, {key}: {_cause(subject, inner, rest)}"
     with np.errstate(all="ignore"):  # a wrong gradient may be infinite or NaN
         clue = evidence(subject, finding, siblings)
         rules = (rule for rule, sorts in RULES.items() if type(finding.case) in sorts)
@@ -109,6 +123,7 @@ def _state_of(finding: Finding, siblings: Sequence[Finding]) -> Finding | None:
 
 def _firm(rule: Rule, clue: Evidence) -> str:
     """What the rule says, if it says the same on fresh inputs: one case may fit by chance."""
+    budget.check()
     said = rule(clue)
     if said and rule in EXACT and any(rule(other) != said for other in clue.others):
         return ""

@@ -12,6 +12,7 @@ import numpy as np
 from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case, NetworkCase
 from gradproof.cases.optimizer_case import UpdateCase, flat
+from gradproof.diagnosis import budget
 from gradproof.diagnosis.resample import Sort, again, later, ran
 from gradproof.judge.kinks import jumps
 from gradproof.judge.verdict import Finding
@@ -163,6 +164,7 @@ class Evidence:
         dy: Sequence[Array | None] = (),
     ) -> Array | None:
         """What PyTorch has for another layer, arrays, state or dy; None if they do not fit."""
+        budget.check()
         case = self.case
         try:
             if isinstance(case, UpdateCase):

@@ -12,6 +12,7 @@ import numpy as np
 from gradproof.arrays import Array, in_double
 from gradproof.cases.case import Case, NetworkCase, received
 from gradproof.cases.optimizer_case import UpdateCase
+from gradproof.diagnosis import budget
 from gradproof.judge.clock import Clock
 from gradproof.judge.layer import judge_layer
 from gradproof.judge.optimizer import judge_update
@@ -128,6 +129,7 @@ def larger(subject: Subject, finding: Finding) -> Found:
 
 
 def _findings(subject: Subject, case: Case) -> Sequence[Finding]:
+    budget.check()
     ran(case)
     return judge_layer(subject, case, Clock()).findings
 
@@ -191,6 +193,7 @@ def _judged(
     move: Move,
     ahead: bool = False,
 ) -> Sequence[Finding]:
+    budget.check()
     arrays = {
         n: move(a, r) if case.kinds[n] in ("real", "param") else in_double(a)
         for n, a in case.arrays.items()

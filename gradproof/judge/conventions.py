@@ -27,6 +27,8 @@ _OUTPUTS = 32
 """The most numbers of the outputs whose gradient is looked at."""
 _DIRECTIONS = 24
 """Random directions in which one-sided derivatives are looked for: three have six orders."""
+_FIRST = 2
+"""The directions in which something has to jump, or there is no kink."""
 _MISSING = 32
 """Entries for which a point is looked for where torch has what manual has."""
 _CHOSEN = 4
@@ -47,6 +49,8 @@ def conventions(twin: Callable[..., Any], case: Case, found: list[Finding]) -> N
     wrong = [f for f in found if f.verdict == "disagree" and f.comparison is not None]
     gradients = [f for f in wrong if f.quantity in case.arrays]
     if not gradients or len(gradients) < len(wrong):
+        return
+    if not jumps(twin, case, _FIRST):
         return
     hull = jumps(twin, case, _DIRECTIONS)
     for f in gradients:

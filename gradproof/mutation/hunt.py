@@ -11,7 +11,6 @@ from itertools import islice
 from time import perf_counter
 from types import FrameType
 from typing import Any
-from unittest.mock import patch
 
 from gradproof.campaign.search import judged, right_cases, task_of
 from gradproof.campaign.task import Task
@@ -28,8 +27,6 @@ from gradproof.subject.subject import Subject
 
 PATIENCE = 2.0
 """Seconds spent on shrinking a counterexample."""
-HASTY = 6
-"""Noise samples while shrinking; the smallest case is judged with all of them."""
 TRIED, JUDGED = 200, 6
 """The most networks run to find those that show the bug, and the most of these judged."""
 
@@ -204,7 +201,7 @@ def _shrunk(grounds: Grounds, bug: Bug, killer: Judgement) -> Judgement:
         if case.digest not in known:
             if perf_counter() > until:
                 return Judgement(case)
-            with bug.planted(), patch.object(tensors, "THOROUGH", HASTY):
+            with bug.planted(), tensors.fewer_samples():
                 known[case.digest] = judge(subject, fresh(case))
         return known[case.digest]
 

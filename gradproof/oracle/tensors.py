@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,12 +22,40 @@ CHEAP = 4
 """The most cheap samples, in which only cotangents are disturbed."""
 THOROUGH = 32
 """The most thorough samples, in which all arithmetic is disturbed."""
+HASTY = 6
+"""The most thorough samples where a verdict is not final."""
 CURVED = 4
 """The most samples after these, of what grows with the square of a sum's error."""
 
 
 class ReferenceFault(Exception):
     """The reference raised, or is no function that can be judged; the text says how."""
+
+
+def laid_out(array: Array) -> Tensor:
+    """A tensor with memory of its own, in which the numbers lie as in the array.
+
+    For a wrapper of a kernel that is handed gradproof's arrays: a copy would hide that the kernel
+    takes every cotangent for contiguous. PyTorch has no steps backwards; such an array is copied.
+    """
+    if not array.size or min(array.strides, default=0) < 0:
+        return tensor(array)
+    steps = [step // array.itemsize for step in array.strides]
+    reach = 1 + sum((n - 1) * step for n, step in zip(array.shape, steps, strict=True))
+    memory = np.zeros(reach, array.dtype)
+    np.lib.stride_tricks.as_strided(memory, array.shape, array.strides)[...] = array
+    return torch.from_numpy(memory).as_strided(array.shape, steps)
+
+
+@contextmanager
+def fewer_samples() -> Iterator[None]:
+    """Within it at most HASTY thorough samples are taken."""
+    global THOROUGH  # noqa: PLW0603  (one case is judged at a time)
+    before, THOROUGH = THOROUGH, min(THOROUGH, HASTY)
+    try:
+        yield
+    finally:
+        THOROUGH = before
 
 
 def tensor(array: Array, smooth: bool = False) -> Tensor:

@@ -26,6 +26,7 @@ def render(view: View) -> str:
         _table(["", ""], ([what, f"{n} ({remark})"] for n, what, remark in view.tiles), "lr"),
         *_findings(view),
         *_vacuous(view),
+        *_inaccurate(view),
         *_layers(view),
         *_training(view),
         *_drawn(view),
@@ -176,6 +177,25 @@ def _vacuous(view: View) -> list[str]:
     ]
 
 
+def _inaccurate(view: View) -> list[str]:
+    rows = [
+        [r.kind, r.quantity, r.dtype, count(r.arrays), r.shape, r.manual, r.reference, r.cause]
+        for r in view.inaccurate
+    ]
+    if not rows:
+        return []
+    head = ["Layer", "Array", "dtype", "Arrays", "Smallest case", "Manual", "PyTorch", "Found"]
+    return [
+        "## Where PyTorch is inaccurate",
+        (
+            "The two sides differ by more than rounding, and the hand-written side is right, as "
+            "the function without rounding or another witness says (*reference*). This fails no "
+            "run."
+        ),
+        _table(head, rows, "lllrlrrl"),
+    ]
+
+
 def _time(view: View) -> list[str]:
     time = view.timing
     parts = ["## Where the time went"]
@@ -213,7 +233,8 @@ def _reading() -> list[str]:
             "backward through a whole network, over the reference's forward pass; **free**: manual "
             "from end to end.\n"
             "- ✓ **agree**: every entry is within its bound. ✗ **disagree**: an entry is beyond "
-            "it. ≈ **convention**: at a kink, a valid one-sided derivative, but not the one that "
+            "it. ≠ **reference**: PyTorch is inaccurate, and manual is right. "
+            "≈ **convention**: at a kink, a valid one-sided derivative, but not the one that "
             "the reference takes. ○ **vacuous**: the check could not fail.\n"
             "- `index.html` beside this file has the pictures."
         ),

@@ -216,10 +216,10 @@ def _far(row: QuantityRow) -> float:
 
 
 def judged(run: Run) -> pd.DataFrame:
-    """The rows whose ratio means something: not vacuous, no choice at a kink, and none crossed."""
+    """The rows whose ratio means something: judged by a reference that is accurate, at no kink."""
     rows = run.agreement
     across = (rows["verdict"] == "agree") & (rows["cause"] != "")
-    return rows[~rows["verdict"].isin(["vacuous", "convention"]) & ~across]
+    return rows[~rows["verdict"].isin(["vacuous", "convention", "reference"]) & ~across]
 
 
 def _kind_verdict(bad: int, verdicts: pd.Series[Any], arrays: int) -> str:

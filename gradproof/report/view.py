@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradproof.report import charts, drawn, findings, output, tables, training
+from gradproof.report import inaccurate as reference
 from gradproof.report.format import count, plural, share
 from gradproof.report.load import Run
 from gradproof.report.section import Section
 
-GLYPHS = {"agree": "✓", "disagree": "✗", "error": "!", "convention": "≈", "vacuous": "○"}
+GLYPHS = {
+    "agree": "✓",
+    "disagree": "✗",
+    "error": "!",
+    "convention": "≈",
+    "reference": "≠",
+    "vacuous": "○",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class View:
     findings: list[findings.Finding]
     drawn: list[drawn.Chart]
     vacuity: list[tables.VacuityRow]
+    inaccurate: list[reference.InaccurateRow]
     timing: tables.Timing
     kinks: int
     files: tuple[str, ...]
@@ -78,6 +87,7 @@ def view(run: Run, sections: tuple[Section, ...], files: tuple[str, ...]) -> Vie
         findings=findings.findings(run),
         drawn=drawn.charts(run),
         vacuity=tables.vacuity(run),
+        inaccurate=reference.inaccurate(run),
         timing=tables.timing(run),
         kinks=int(run.examples["kink"].sum()),
         files=files,

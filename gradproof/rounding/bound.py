@@ -163,6 +163,7 @@ class Figures:
     norm_ratio: float
 
 
+ZERO = "all zero"
 BLIND = "bound as large as the values"
 _FEW = 64
 """For most arrays the first entries already decide; so many are looked at first."""
@@ -175,7 +176,7 @@ def vacuous(c: Comparison) -> str:
     if not c.exact and _visible(c.floor.flat[:_FEW], c.reference.flat[:_FEW]):
         return ""
     if not c.reference.any():
-        return "all zero"
+        return ZERO
     visible = c.exact or _visible(c.floor, c.reference)
     return "" if visible else BLIND
 

@@ -16,7 +16,7 @@ class Agreement:
     max_ulp_diff  greatest |manual − reference| in units in the last place of reference
     worst_ratio   greatest |manual − reference| / bound; agreement is ≤ 1
     worst_index   where that is, as "i,j,k"; manual, reference and bound are the values there
-    verdict       agree | convention | vacuous | disagree | error
+    verdict       agree | reference | convention | vacuous | disagree | error
     cause         the likely cause of a disagreement, in a few words; or why the row is vacuous
     counterexample       path of the counterexample's file, relative to the run's folder; or ""
     """

@@ -11,7 +11,7 @@ from gradproof.cases.case import Case
 from gradproof.witnesses.complex_step import Abstains, Line, line_through, pair
 
 _HALVINGS = 40
-_FIRST = 0.117
+_FIRST = 0.131
 """The first step, as a share of the array's scale: odd, since halves often meet kinks."""
 
 

@@ -241,7 +241,7 @@ BUGS = bugs(__name__, {
     ],
     "CumProdLastAxis.backward": [
         ("assign", "s[..., j] +=", "s[..., j] =", "x", "= for +="),
-        ("index", "x[..., j + 1] * s", "x[..., j] * s", "x", "the factor of another entry"),
+        ("index", "(x[..., j + 1], s", "(x[..., j], s", "x", "the factor of another entry"),
         ("last", "x.shape[-1] - 2", "x.shape[-1] - 3", "x", "the last entry is left out"),
     ],
     "LogCumSumExpLastAxis.backward": [

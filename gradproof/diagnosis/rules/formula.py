@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from gradproof.arrays import Array
+from gradproof.diagnosis import budget
 from gradproof.diagnosis.evidence import Evidence, joined, stretches
 from gradproof.diagnosis.resample import elsewhere, larger
 
@@ -99,6 +100,7 @@ def _exchanges(
 
 def _fitting(table: Array, target: Array) -> Array:
     """The rows that the target is a multiple of."""
+    budget.check()
     size = np.einsum("ij,ij->i", table, table)
     with np.errstate(all="ignore"):
         by = (table @ target) / size
@@ -133,6 +135,7 @@ def _products(e: Evidence) -> Iterator[tuple[str, Array]]:
     most = 3 if len(factors) <= FACTORS else 2
     for (name, d), n in itertools.product(dy, range(most + 1)):
         for some in itertools.combinations_with_replacement(factors, n):
+            budget.check()
             with np.errstate(all="ignore"):
                 made = np.prod([np.broadcast_to(a, e.manual.shape) for _, a in some], axis=0)
             yield "·".join([*(f for f, _ in some), name]), made * d

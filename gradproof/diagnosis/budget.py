@@ -1,0 +1,33 @@
+"""The time that the search for one cause may take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+SECONDS = 5.0
+"""For the cause of one disagreement, where somebody waits for it."""
+_until = math.inf
+
+
+class TimeIsUp(BaseException):
+    """The search took too long. No `except Exception` on the way catches it."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Within it `check` raises TimeIsUp once so many seconds have passed."""
+    global _until  # noqa: PLW0603  (one search at a time)
+    before, _until = _until, min(_until, perf_counter() + seconds)
+    try:
+        yield
+    finally:
+        _until = before
+
+
+def check() -> None:
+    """Raise TimeIsUp if the time is up."""
+    if perf_counter() > _until:
+        raise TimeIsUp
