@@ -31,6 +31,10 @@ class Given:
     balls: Array
 
 
+class Fill(Given):
+    """A number of Python's, and its ball."""
+
+
 def balls(array: Array) -> Array:
     """The numbers of an array as exact balls."""
     from flint import arb
@@ -59,7 +63,7 @@ def run(
     if base in _CHOSEN:
         return [_chosen(base, given, options, outs), None]
     if base in _MOVED:
-        return [_moved(func, given, options)]
+        return [_moved(func, *_with_fill(base, given, options))]
     if base not in _RULES:
         raise Unsupported(name)
     return [_RULES[base](*given, **options)]
@@ -97,6 +101,28 @@ _MOVED = frozenset(
 """These move numbers, and put zeros beside them."""
 
 
+_FILLS = {"scatter": 3, "constant_pad_nd": 2}
+"""Where these take a number to put in place of others."""
+
+
+def _with_fill(
+    base: str, given: Sequence[Any], options: dict[str, Any]
+) -> tuple[Sequence[Any], dict[str, Any]]:
+    """The arguments, with such a number as a tensor: it has a ball, and a place."""
+
+    def boxed(a: Any) -> Any:
+        if isinstance(a, Given):
+            return a
+        number = torch.tensor(float(a), dtype=torch.float64)
+        return Fill(number, balls(number.numpy()))
+
+    if base not in _FILLS:
+        return given, options
+    at = _FILLS[base]
+    made = [*given[:at], *map(boxed, given[at : at + 1]), *given[at + 1 :]]
+    return made, {key: boxed(a) if key == "value" else a for key, a in options.items()}
+
+
 def _moved(func: Any, given: Sequence[Any], options: dict[str, Any]) -> Array:
     """An operation that only moves numbers moves their places instead; place 0 holds a zero."""
     parts = [balls(np.zeros(1))]
@@ -110,11 +136,11 @@ def _moved(func: Any, given: Sequence[Any], options: dict[str, Any]) -> Array:
             return g.tensor
         start = sum(p.size for p in parts)
         parts.append(g.balls.ravel())
+        if isinstance(g, Fill):
+            return float(start)
         numbers = torch.arange(start, start + g.balls.size, dtype=torch.float64)
         return numbers.reshape(g.tensor.shape)
 
-    if isinstance(options.get("value"), float) and options["value"]:
-        raise Unsupported
     if options.get("dtype") is not None:
         options = options | {"dtype": torch.float64}
     made = func(*map(places, given), **{k: places(v) for k, v in options.items()})

@@ -1,0 +1,141 @@
+"""PyTorch's own function without rounding: what is proved of it, and where nothing is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the operations are torch's")
+pytest.importorskip("flint", reason="balls are FLINT's")
+
+# ruff: noqa: E402  (torch is looked for first)
+from gradproof.campaign.search import right_cases
+from gradproof.cases.case import Case
+from gradproof.judge.compare import measure
+from gradproof.oracle.exact import exact_results
+from gradproof.oracle.kernel import kernel_errors
+from gradproof.oracle.layer import Oracle
+from gradproof.rounding.bound import Comparison
+from tests.planted import SUBJECT, case_of
+
+WITHOUT = {"Conv2d", "Bilinear", "RReLU", "Net"}
+"""Layers whose twin has an operation that is no core one, at least with some options."""
+
+
+def on(**arrays: Any) -> Case:
+    """A case of some arguments, with a cotangent of one."""
+    given = {n: np.asarray(a, float) for n, a in arrays.items()}
+    kinds = dict.fromkeys(given, "real")
+    return Case(object(), given, kinds, "float64", dy=(np.ones(()),))
+
+
+def exact_of(function: Any, **arrays: Any) -> dict[str, float]:
+    found = exact_results(lambda layer, *given: function(*given), on(**arrays))
+    return {name: float(middle.ravel()[0]) for name, (middle, _) in found.items()}
+
+
+def test_a_difference_of_near_numbers_is_exact() -> None:
+    found = exact_of(lambda x: (1 - torch.cos(x)) / x, x=1e-9)
+    assert found["y"] == pytest.approx(5e-10, rel=1e-15)
+    assert found["x"] == pytest.approx(0.5, rel=1e-15)
+
+
+def test_nothing_overflows_or_underflows() -> None:
+    found = exact_of(lambda x: torch.log(torch.exp(x) * torch.exp(-x / 2)), x=3000.0)
+    assert found == {"y": 1500.0, "x": 0.5}
+    assert exact_of(torch.nn.functional.silu, x=-740.0)["y"] < 0
+
+
+def test_views_share_their_balls() -> None:
+    def function(x: Any) -> Any:
+        z = x * 1
+        z[0] += 1
+        z.view(2, 2)[1] *= 3
+        return z.t().sum() if z.ndim > 1 else (z * torch.arange(4.0, dtype=z.dtype)).sum()
+
+    found = exact_results(lambda layer, x: function(x), on(x=[0.1, 0.2, 0.3, 0.4]))
+    assert found["x"][0].tolist() == [0, 1, 6, 9]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.cat([x, x.flip(0)])[1:].roll(2).sum(),
+        lambda x: (x.scatter(0, torch.tensor([1]), -3.5) * x.roll(1)).sum(),
+        lambda x: (torch.nn.functional.pad(x, (1, 2), value=2.5).square() * x[0]).sum(),
+        lambda x: torch.sort(x).values[0] * torch.topk(x, 2).values.sum() * x.max(0).values,
+        lambda x: torch.zeros(5, dtype=x.dtype).index_add(0, torch.tensor([1, 1, 4]), x).prod(),
+        lambda x: torch.cumsum(x, 0).cumprod(0)[-1] + torch.nn.functional.pad(x, (1, 1)).amin(),
+        lambda x: torch.lgamma(x.abs()).sum() + torch.erf(x).sum() * x.tanh().expm1().sum(),
+        lambda x: torch.where(x > 0, x.exp2(), x.abs().log10()).mean() + torch.hypot(x, x).sum(),
+        lambda x: (x.outer(x) @ x).clamp(-1, 2).norm() + torch.var(x),
+        lambda x: torch.gather(x, 0, torch.tensor([2, 2, 0])).square().sum().reciprocal(),
+    ],
+    ids=[
+        "moved",
+        "filled",
+        "padded",
+        "sorted",
+        "added",
+        "running",
+        "gamma",
+        "where",
+        "matrix",
+        "gathered",
+    ],
+)
+def test_operations_agree_with_torchs(function: Any) -> None:
+    case = on(x=[0.7, -1.3, 0.2])
+    oracle = Oracle.of(lambda layer, x: function(x), case)
+    expected = {"y": oracle.y[0]} | oracle.pull(case.dy)
+    found = exact_results(lambda layer, x: function(x), case)
+    for name, (middle, radius) in found.items():
+        np.testing.assert_allclose(middle, expected[name], rtol=1e-12, atol=1e-15)
+        assert (radius <= 1e-60).all()
+    assert set(found) == {"y", "x"}
+
+
+@pytest.mark.parametrize("kind", [k for k in SUBJECT.rules if k.__name__ not in WITHOUT])
+def test_the_function_without_rounding_lies_within_the_noise(kind: type) -> None:
+    for drawn in right_cases(SUBJECT, kind, 6):
+        oracle = Oracle.of(SUBJECT.twin, drawn)
+        case = drawn.with_dy(oracle.y)
+        pairs = dict(zip(oracle.quantities, oracle.y, strict=False)) | oracle.pull(case.dy)
+        found = exact_results(SUBJECT.twin, case)
+        assert found
+        pending = {
+            name: Comparison(np.nan_to_num(middle).astype(pairs[name].dtype), pairs[name], 1.0)
+            for name, (middle, _) in found.items()
+            if np.isfinite(middle).all() and np.isfinite(pairs[name]).all()
+        }
+        measure(pending, oracle)
+        errors = kernel_errors(SUBJECT.twin, case)
+        for name, comparison in pending.items():
+            if name in errors:
+                comparison.add_error(errors[name])
+        assert not [name for name, c in pending.items() if not c.within()]
+
+
+def test_nothing_is_said_of_other_operations() -> None:
+    assert not exact_of(lambda x: torch.linalg.det(x.reshape(1, 1)), x=2.0)
+    assert not exact_of(lambda x: torch.fft.fft(x.reshape(1)).real.sum(), x=2.0)
+    assert not exact_results(lambda layer, x: (x.repeat(400_000)).sum(), on(x=2.0))
+
+
+def test_a_kernels_own_error_is_that_of_float32() -> None:
+    layer = case_of(SUBJECT.layers["Tanh"](), x=np.linspace(-3, 3, 7))
+    case = layer.with_dy(Oracle.of(SUBJECT.twin, layer).y)
+    errors = kernel_errors(SUBJECT.twin, case)
+    assert set(errors) == {"y", "x"}
+    assert all((e >= 0).all() and (e < 1e-15).all() for e in errors.values())
+    assert any(e.any() for e in errors.values())
+
+
+def test_a_kernel_that_loses_half_its_digits_says_nothing() -> None:
+    def cancels(layer: Any, x: Any) -> Any:
+        return ((1e6 + x) - 1e6).sum()
+
+    errors = kernel_errors(cancels, on(x=[0.3, 0.71]))
+    assert not errors["y"].any()
