@@ -20,6 +20,7 @@ from gradproof.oracle.exact import Enclosed, exact_results
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import BLIND, ZERO, C, Comparison
 from gradproof.subject import passes
+from gradproof.subject.passes import Misconduct
 from gradproof.witnesses.complex_step import complex_step
 from gradproof.witnesses.finite_differences import differences
 
@@ -130,7 +131,10 @@ def _confirmed(f: Finding, c: Comparison, over: Array) -> bool:
         off = abs(value - float(c.manual[index]))
         if not off + error <= _LESS * float(c.error[index]):
             return False
-        noise = _own_noise(case, f.quantity) if noise is None else noise
+        try:
+            noise = _own_noise(case, f.quantity) if noise is None else noise
+        except Misconduct:  # it does not take such numbers
+            return False
         if not off <= float(c.bound[index]) + C * float(noise[index]) + error:
             return False
     return True
