@@ -120,19 +120,20 @@ def main(arguments: list[str] | None = None) -> int:
     from gradproof.storage.environment import environment
     from tests.outsiders import BUGS, SUBJECT
 
+    options.out.mkdir(parents=True, exist_ok=True)
     tasks = [(name, options.cases, options.seed) for name in SUBJECT.layers]
     bugs = [(bug.name, options.seed) for bug in BUGS]
     with ProcessPoolExecutor(options.jobs) as pool, progress(len(tasks) + len(bugs)) as advance:
         right = list(_announced(pool.map(judge_right, tasks), advance))
         wrong = list(_announced(pool.map(judge_wrong, bugs), advance))
     figures = _figures(right, wrong)
+    for key, value in figures.items():
+        print(f"{key.replace('_', ' '):<24}{value}")
     about = {"at": now(), "seed": options.seed, "cases": options.cases, **environment(ROOT)}
     write_json(
         options.out / "outsiders.json",
         {"about": about, **figures, "layers": [vars(r) for r in right]},
     )
-    for key, value in figures.items():
-        print(f"{key.replace('_', ' '):<24}{value}")
     return 1 if figures["called_wrong"] or figures["not_found"] else 0
 
 
