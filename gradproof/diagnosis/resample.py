@@ -131,7 +131,7 @@ def larger(subject: Subject, finding: Finding) -> Found:
 def _findings(subject: Subject, case: Case) -> Sequence[Finding]:
     budget.check()
     ran(case)
-    return judge_layer(subject, case, Clock()).findings
+    return judge_layer(subject, case, Clock(), final=False).findings
 
 
 def ran(case: Case) -> Ran:
@@ -201,7 +201,7 @@ def _judged(
     if not isinstance(case, UpdateCase):
         dy = tuple(None if d is None else np.asarray(r.standard_normal(d.shape)) for d in case.dy)
         moved = replace(case, dtype="float64", arrays=arrays, dy=dy)
-        return judge_layer(subject, moved, Clock()).findings
+        return judge_layer(subject, moved, Clock(), final=False).findings
     before = {
         n: a if _counts(n, a) else (move if n.endswith(".grad") else _moved)(a, r)
         for n, a in case.before.items()

@@ -98,7 +98,10 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """
 
     def __init__(self, seed: int, crossing: bool = False) -> None:
-        """crossing: decisions are not replayed, so that a disturbance may cross a kink."""
+        """crossing: a disturbance may cross a kink, since decisions are not replayed.
+
+        Then only sums are disturbed: another order of adding rounds otherwise, and all else alike.
+        """
         super().__init__()  # type: ignore[no-untyped-call]
         self._crossing = crossing
         self._random = Random(seed)  # noqa: S311  (noise, no secret)
@@ -150,7 +153,7 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return made
             role = _properties(func)
         base, contraction, product, passive, decision, in_place = role
-        disturbing = self._replayed is not None
+        disturbing = self._replayed is not None and (contraction or not self._crossing)
         if disturbing and contraction:
             of_matrices = base.lstrip("_").startswith(_FACTORING) and base not in _BY_ENTRY
             moved = (self._disturbed(a, of_matrices) for a in args[in_place:])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from typing import TypeAlias
 
 import numpy as np
@@ -26,6 +27,8 @@ FEW = 6
 """The fewest wrong entries in all cases together: fewer may fit a formula by chance."""
 FACTORS = 20
 """Up to so many factors are multiplied three at a time, more of them two at a time."""
+_PARALLEL, _NEAR = 1 - 1e-6, 1e-8
+"""cos² of the angle from which two terms are compared entry by entry; or they are so near."""
 EXACT = 1e-9
 """Relative difference up to which two terms count as equal."""
 
@@ -93,14 +96,19 @@ def _exchanges(
 ) -> Iterator[tuple[tuple[int, int], Array]]:
     """Yield ((wrong term, right term), the rest of the right gradient)."""
     residual = manual - reference
+    sizes, along = np.einsum("ij,ij->i", table, table), table @ residual
     for j, right in enumerate(table):
-        for i in _fitting(table - right, residual):
+        budget.check()
+        with np.errstate(all="ignore"):  # first, roughly: is the difference parallel to it?
+            size = sizes + sizes[j] - 2 * (table @ right)
+            parallel = (along - along[j]) ** 2 >= _PARALLEL * size * (residual @ residual)
+            near = np.flatnonzero(parallel | (size <= _NEAR * (sizes + sizes[j])))
+        for i in near[_fitting(table[near] - right, residual)]:
             yield (int(i), j), reference - _weight(table[i] - right, residual) * right
 
 
 def _fitting(table: Array, target: Array) -> Array:
     """The rows that the target is a multiple of."""
-    budget.check()
     size = np.einsum("ij,ij->i", table, table)
     with np.errstate(all="ignore"):
         by = (table @ target) / size
@@ -137,8 +145,8 @@ def _products(e: Evidence) -> Iterator[tuple[str, Array]]:
         for some in itertools.combinations_with_replacement(factors, n):
             budget.check()
             with np.errstate(all="ignore"):
-                made = np.prod([np.broadcast_to(a, e.manual.shape) for _, a in some], axis=0)
-            yield "·".join([*(f for f, _ in some), name]), made * d
+                made = reduce(np.multiply, (a for _, a in some), d)
+            yield "·".join([*(f for f, _ in some), name]), made
 
 
 def _functions(e: Evidence) -> Iterator[tuple[str, Array]]:
