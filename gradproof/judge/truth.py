@@ -64,7 +64,7 @@ def truth_decides(twin: Callable[..., Any], case: Case, found: list[Finding]) ->
         if f.verdict == "disagree":
             over = c.error > c.bound
         elif f.cause in (BLIND, ZERO):
-            over = c.error > _GROSS * np.abs(c.manual)
+            over = (c.error > _GROSS * np.abs(c.manual)) & (c.manual != 0)  # else it is noise
         else:
             continue
         if _confirmed(f, c, over) and _is_derivative(twin, case, f.quantity):
