@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -40,8 +40,8 @@ class Right:
 class Wrong:
     """A wrong variant.
 
-    cases      judged until it was flagged; 0 if it never was
-    quantity   blamed; named: it is one of those that are wrong
+    cases      judged until it was flagged, or all
+    quantity   blamed; "" if nothing was flagged;  named: it is one of those that are wrong
     seconds    from the smallest case to the whole message
     """
 
@@ -51,13 +51,13 @@ class Wrong:
     named: bool = False
     cause: str = ""
     seconds: float = 0.0
-    flagged: bool = field(default=False)
 
 
 def judge_right(task: tuple[str, int, int]) -> Right:
     """Judge so many cases of a right layer."""
     from gradproof.campaign.search import judged
     from gradproof.campaign.task import Task
+    from gradproof.judge.verdict import BAD
     from tests.outsiders import SUBJECT
 
     name, count, seed = task
@@ -66,7 +66,7 @@ def judge_right(task: tuple[str, int, int]) -> Right:
     for drawn in judged(SUBJECT, Task("layer", name, count, seed), shrink=False):
         verdicts[drawn.judgement.verdict] += 1
         for f in drawn.judgement.findings:
-            kind = "wrong" if f.verdict in ("disagree", "error") else f.verdict
+            kind = "wrong" if f.verdict in BAD else f.verdict
             if kind in said:
                 said[kind][f"{f.quantity} {f.case.dtype}: {f.cause}"] += 1
     return Right(name, dict(verdicts), dict(said["reference"]), dict(said["wrong"]))
@@ -93,7 +93,7 @@ def judge_wrong(task: tuple[str, int]) -> Wrong:
             begun = perf_counter()
             text = explain_culprit(SUBJECT, smallest, "gradproof replay …")
             found.seconds = perf_counter() - begun
-            found.flagged, found.quantity = True, culprit.quantity
+            found.quantity = culprit.quantity
             found.named = culprit.quantity in bug.quantities
             lines = (line for line in text.splitlines() if "likely cause" in line)
             found.cause = next(lines, "").partition("likely cause")[2].strip()
@@ -152,8 +152,8 @@ def _figures(right: list[Right], wrong: list[Wrong]) -> dict[str, Any]:
         "called_wrong": {r.layer: r.wrong for r in right if r.wrong},
         "verdicts": dict(verdicts),
         "wrong_variants": len(wrong),
-        "not_found": [w.bug for w in wrong if not w.flagged],
-        "quantity_not_named": [w.bug for w in wrong if w.flagged and not w.named],
+        "not_found": [w.bug for w in wrong if not w.quantity],
+        "quantity_not_named": [w.bug for w in wrong if w.quantity and not w.named],
         "longest_explanation_s": round(max((w.seconds for w in wrong), default=0.0), 1),
         "without_cause": sum("not recognised" in w.cause or "not found" in w.cause for w in wrong),
     }

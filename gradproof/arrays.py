@@ -15,9 +15,14 @@ def numbered(name: str, arrays: Sequence[T]) -> dict[str, T]:
     return {f"{name}{i or ''}": a for i, a in enumerate(arrays)}
 
 
+def in_dtype(a: Array | None, dtype: Any) -> Any:
+    """A copy of the array in another dtype; an array of integers unchanged."""
+    return a if a is None or a.dtype.kind != "f" else np.array(a, dtype=dtype)
+
+
 def in_double(a: Array | None) -> Any:
     """A copy of the array in float64; an array of integers unchanged."""
-    return a if a is None or a.dtype.kind != "f" else np.array(a, dtype=np.float64)
+    return in_dtype(a, np.float64)
 
 
 def largest(arrays: Sequence[Array]) -> float:

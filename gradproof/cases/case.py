@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.arrays import Array, in_double, largest
+from gradproof.arrays import Array, in_dtype, largest
 from gradproof.cases.values import draw_dy, lay_out
 from gradproof.subject.layer import differentiable
 
@@ -91,10 +91,17 @@ def smooth_names(case: Case) -> list[str]:
     return [name for name, s in zip(case.arrays, case.smooth, strict=True) if s]
 
 
+def cast(case: Case, dtype: str) -> Case:
+    """The case with all its numbers in another dtype; what is too large becomes infinite."""
+    with np.errstate(all="ignore"):
+        arrays = {name: in_dtype(a, dtype) for name, a in case.arrays.items()}
+        dy = tuple(in_dtype(d, dtype) for d in case.dy)
+    return replace(case, arrays=arrays, dtype=dtype, dy=dy)
+
+
 def wide(case: Case) -> Case:
     """The case with all its numbers in float64."""
-    arrays = {name: in_double(a) for name, a in case.arrays.items()}
-    return replace(case, arrays=arrays, dtype="float64", dy=tuple(map(in_double, case.dy)))
+    return cast(case, "float64")
 
 
 def with_arrays(case: Case, arrays: Sequence[Array | None]) -> Case:

@@ -10,7 +10,7 @@ import numpy as np
 from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case
 from gradproof.judge import conduct
-from gradproof.judge.verdict import Finding, fault
+from gradproof.judge.verdict import Finding, disagreements, fault
 from gradproof.oracle.kernel import kernel_errors
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison, settle, within
@@ -63,17 +63,15 @@ def pair_up(
     return pending
 
 
-def add_kernel_noise(twin: Callable[..., Any], case: Case, found: Sequence[Finding]) -> None:
+def add_kernel_noise(twin: Callable[..., Any], case: Case, found: list[Finding]) -> None:
     """Make a disagreement agree that the rounding inside torch's own kernel explains."""
-    wrong = [f for f in found if f.verdict == "disagree" and f.comparison is not None]
+    wrong = disagreements(found)
     errors = kernel_errors(twin, case) if wrong else {}
-    for f in wrong:
-        c = f.comparison
-        if c is None or f.quantity not in errors:
-            continue
-        c.add_error(errors[f.quantity])
-        if c.within():
-            f.verdict = "agree"
+    for f, c in wrong:
+        if f.quantity in errors:
+            c.add_error(errors[f.quantity])
+            if c.within():
+                f.verdict = "agree"
 
 
 def _exchanged(name: str, grads: dict[str, Array], case: Case) -> str:

@@ -18,11 +18,11 @@ import numpy as np
 from gradproof.arrays import Array, frozen
 from gradproof.cases.case import Case, received, wide
 from gradproof.judge.kinks import gradients_beside, jumps, random_steps
-from gradproof.judge.verdict import Finding
+from gradproof.judge.verdict import Finding, disagreements
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison
 from gradproof.subject import passes
-from gradproof.subject.passes import Misconduct
+from gradproof.subject.passes import Dy, Misconduct
 
 _OUTPUTS = 32
 """The most numbers of the outputs whose gradient is looked at."""
@@ -47,19 +47,15 @@ def conventions(twin: Callable[..., Any], case: Case, found: list[Finding]) -> N
 
     It is `reference` where manual's is a choice and torch's is none.
     """
-    wrong = [f for f in found if f.verdict == "disagree" and f.comparison is not None]
-    gradients = [f for f in wrong if f.quantity in case.arrays]
-    if not gradients or len(gradients) < len(wrong):
-        return
-    if not jumps(twin, case, _FIRST):
+    wrong = disagreements(found)
+    if not wrong or any(f.is_output for f, _ in wrong) or not jumps(twin, case, _FIRST):
         return
     hull = jumps(twin, case, _DIRECTIONS)
-    for f in gradients:
-        c = f.comparison
-        if c is None or f.quantity not in hull:
+    for f, c in wrong:
+        if f.quantity not in hull:
             continue
         over = c.error > c.bound
-        low, high = _widened(twin, case, f, hull[f.quantity], over)
+        low, high = _widened(twin, case, f.quantity, c, hull[f.quantity])
         jumps_here = (high - low > c.bound)[over].any()
         slack = c.bound + _CLOSE * max(np.abs(low).max(), np.abs(high).max())
         manuals, torchs = (
@@ -79,25 +75,43 @@ def conventions(twin: Callable[..., Any], case: Case, found: list[Finding]) -> N
 
 
 def _widened(
-    twin: Callable[..., Any], case: Case, f: Finding, hull: tuple[Array, Array], over: Array
+    twin: Callable[..., Any], case: Case, name: str, c: Comparison, hull: tuple[Array, Array]
 ) -> tuple[Array, Array]:
-    """The hull with points where an entry has what manual has chosen for it.
-
-    Of many equal numbers a random direction rarely chooses that one; with its step and that of the
-    one that was chosen exchanged, it does.
-    """
+    """The hull with points where torch has for an entry what manual has."""
+    low, high = hull
+    outside = (c.error > c.bound) & ((c.manual < low) | (c.manual > high))
+    missing = np.flatnonzero(outside)[:_MISSING]
     case = wide(case)
-    c, at, (low, high) = f.comparison, [*case.arrays].index(f.quantity), hull
-    assert c is not None
-    missing = np.flatnonzero(over & ((c.manual < low) | (c.manual > high)))[:_MISSING]
-    (step,) = islice(random_steps(case, 1), 1)
-    for chosen in _gradients(twin, case, case.dy, f.quantity, [step] if len(missing) else []):
-        others = [int(np.abs(chosen - c.manual.flat[i]).argmin()) for i in missing]
-        pairs = zip(others, missing, strict=True)
-        steps = [{at: _exchanged(step[at], i, int(j))} for i, j in pairs]
-        for g in _gradients(twin, case, case.dy, f.quantity, steps):
-            low, high = np.minimum(low, g), np.maximum(high, g)
+    steps = _towards(twin, case, case.dy, name, c.manual, missing, 1) if len(missing) else []
+    for g in _gradients(twin, case, case.dy, name, steps):
+        low, high = np.minimum(low, g), np.maximum(high, g)
     return low, high
+
+
+def _towards(
+    twin: Callable[..., Any],
+    case: Case,
+    dy: Dy,
+    name: str,
+    manual: Array,
+    entries: Array,
+    count: int,
+) -> list[dict[int, Any]]:
+    """Steps to points where torch may have for these entries what manual has.
+
+    count    of the random steps that they are made of
+
+    Of many equal numbers a random direction rarely chooses the one that manual has chosen; with the
+    steps of that one and of the one that was chosen exchanged, it does.
+    """
+    at = [*case.arrays].index(name)
+    found = []
+    for step in islice(random_steps(case, count), count):
+        for chosen in _gradients(twin, case, dy, name, [step]):
+            for i in entries:
+                other = int(np.abs(chosen - manual.flat[i]).argmin())
+                found.append({at: _exchanged(step[at], other, int(i))})
+    return found
 
 
 def _rounding_decides(
@@ -116,12 +130,12 @@ def _no_combination(twin: Callable[..., Any], case: Case, name: str) -> bool:
     """Whether manual's gradient for an argument is no combination of those close by."""
     case = wide(case)
     oracle = Oracle.of(twin, case)
-    for dy in _single(case):
-        try:
-            ran = passes.forward(case.layer, received(case))
-            manual = passes.backward(case.layer, ran, dy).get(name)
-        except Misconduct:  # it does not take float64
-            return False
+    try:
+        ran = passes.forward(case.layer, received(case))
+        pairs = [(dy, passes.backward(case.layer, ran, dy).get(name)) for dy in _single(case)]
+    except Misconduct:  # it does not take float64
+        return False
+    for dy, manual in pairs:
         torchs = oracle.pull(dy)[name]
         if manual is None or torchs is None or not _differ(manual, torchs):
             continue
@@ -134,7 +148,7 @@ def _no_combination(twin: Callable[..., Any], case: Case, name: str) -> bool:
     return False
 
 
-def _single(case: Case) -> Iterator[tuple[Array | None, ...]]:
+def _single(case: Case) -> Iterator[Dy]:
     """Cotangents that are 0 but for one 1."""
     for k, dy in enumerate(case.dy):
         if dy is None:
@@ -151,25 +165,13 @@ def _differ(a: Array, b: Array) -> bool:
 
 
 def _close_by(
-    twin: Callable[..., Any],
-    case: Case,
-    dy: tuple[Array | None, ...],
-    name: str,
-    v: Array,
-    manual: Array,
+    twin: Callable[..., Any], case: Case, dy: Dy, name: str, v: Array, manual: Array
 ) -> list[Array]:
-    """Gradients at points around: both ways along v, in random directions, and on manual's side.
-
-    Of many equal numbers a random direction rarely chooses the one that manual has chosen; with the
-    steps of that one and of the one that was chosen exchanged, it does.
-    """
+    """Gradients at points around: both ways along v, in random directions, and towards manual."""
     at = [*case.arrays].index(name)
-    steps: list[dict[int, Any]] = [{at: v}, {at: -v}, *random_steps(case, 8)]
-    for step in random_steps(case, 2):
-        chosen = next(_gradients(twin, case, dy, name, [step]), None)
-        if chosen is not None and chosen.size:
-            winner, most = int(np.abs(chosen).argmax()), np.argsort(-np.abs(manual), axis=None)
-            steps += [{at: _exchanged(step[at], winner, int(i))} for i in most[:_CHOSEN]]
+    most = np.argsort(-np.abs(manual), axis=None)[:_CHOSEN]
+    steps = [{at: v}, {at: -v}, *random_steps(case, 8)]
+    steps += _towards(twin, case, dy, name, manual, most, 4)
     return list(_gradients(twin, case, dy, name, steps))
 
 
@@ -180,7 +182,7 @@ def _exchanged(step: Array, i: int, j: int) -> Array:
 
 
 def _gradients(
-    twin: Callable[..., Any], case: Case, dy: Any, name: str, steps: Sequence[dict[int, Any]]
+    twin: Callable[..., Any], case: Case, dy: Dy, name: str, steps: Sequence[dict[int, Any]]
 ) -> Iterator[Array]:
     for gradients in gradients_beside(twin, case, dy, steps):
         if (g := gradients[name]) is not None:

@@ -8,13 +8,10 @@ from gradproof.arrays import Array
 from gradproof.cases.case import Case, received, received_dy
 from gradproof.judge import conduct
 from gradproof.judge.clock import Clock
-from gradproof.judge.compare import add_kernel_noise, measure, pair_up
-from gradproof.judge.conventions import conventions
+from gradproof.judge.closer import look_closer
+from gradproof.judge.compare import measure, pair_up
 from gradproof.judge.kinks import at_kink
-from gradproof.judge.overflow import overflows
 from gradproof.judge.second_opinion import second_opinion
-from gradproof.judge.truth import truth_decides
-from gradproof.judge.underflow import underflows
 from gradproof.judge.verdict import Judgement, fault, settled
 from gradproof.oracle.global_state import changed_state, global_state
 from gradproof.oracle.layer import Oracle
@@ -83,11 +80,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock, final: bool = True) 
             found.append(fault("", case, "isolated", "y", changed, "disagree"))
         if not final:
             return judgement
-        overflows(subject.twin, case, found)
-        add_kernel_noise(subject.twin, case, found)
-        truth_decides(subject.twin, case, found)
-        underflows(case, found)
-        conventions(subject.twin, case, found)
+        look_closer(subject.twin, case, found)
         judgement.kink = at_kink(subject.twin, case)
         second_opinion(subject.twin, judgement, oracle)
     return judgement

@@ -12,12 +12,9 @@ from gradproof.cases.case import Case, NetworkCase, case_of, received, received_
 from gradproof.cases.values import lay_out
 from gradproof.judge import conduct
 from gradproof.judge.clock import Clock
-from gradproof.judge.compare import add_kernel_noise, measure, pair_up
-from gradproof.judge.conventions import conventions
+from gradproof.judge.closer import look_closer
+from gradproof.judge.compare import measure, pair_up
 from gradproof.judge.layer import judge_layer
-from gradproof.judge.overflow import overflows
-from gradproof.judge.truth import truth_decides
-from gradproof.judge.underflow import underflows
 from gradproof.judge.verdict import Finding, Judgement, fault, settled
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.network import NetworkOracle
@@ -138,11 +135,7 @@ def _look_closer(
                 own = free[f.quantity]
                 f.verdict, f.cause, f.comparison = own.verdict, own.cause, own.comparison
         return [*(f for f in faults if f.depth == "isolated"), *found]
-    overflows(subject.twin, alone, found)
-    add_kernel_noise(subject.twin, alone, found)
-    truth_decides(subject.twin, alone, found)
-    underflows(alone, found)
-    conventions(subject.twin, alone, found)
+    look_closer(subject.twin, alone, found)
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case, wide, with_arrays
 from gradproof.judge.compare import measure
-from gradproof.judge.verdict import Finding
+from gradproof.judge.verdict import Finding, disagreements
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison
 
@@ -31,7 +31,7 @@ def overflows(twin: Callable[..., Any], case: Case, found: list[Finding]) -> Non
     Where torch alone overflowed on the way, manual has to equal torch in float64, within the noise
     that float32 has.
     """
-    wrong = [f for f in found if f.verdict == "disagree" and _differs_in_the_infinite(f)]
+    wrong = [(f, c) for f, c in disagreements(found) if _differs_in_the_infinite(c)]
     if not wrong:
         return
     smaller = _smaller_gradients(twin, case)
@@ -39,8 +39,8 @@ def overflows(twin: Callable[..., Any], case: Case, found: list[Finding]) -> Non
     no_gradient = _overflows_by_itself(twin, case, outputs)
     smaller |= outputs
     precise = _in_float64(twin, case, wrong) if case.dtype == "float32" else {}
-    for f in wrong:
-        c, over = _over(f)
+    for f, c in wrong:
+        over = c.error > c.bound
         by_both = _lost_by_both(c, _entries(smaller.get(f.quantity), over), over)
         if f.quantity in precise:
             by_both |= _lost_by_both(c, precise[f.quantity].reference[over], over)
@@ -51,23 +51,14 @@ def overflows(twin: Callable[..., Any], case: Case, found: list[Finding]) -> Non
             f.cause = "it overflows" if by_both.any() else "it overflows in torch"
 
 
-def _over(f: Finding) -> tuple[Comparison, Array]:
-    """The comparison, and which of its entries are over their bounds."""
-    c = f.comparison
-    assert c is not None
-    return c, np.asarray(c.error > c.bound)
-
-
 def _entries(values: Array | None, over: Array) -> Array:
     """The values at these entries; NaN, which says nothing, if there are no values."""
     return np.full(np.count_nonzero(over), np.nan) if values is None else values[over]
 
 
-def _differs_in_the_infinite(f: Finding) -> bool:
+def _differs_in_the_infinite(c: Comparison) -> bool:
     """Whether no entry over its bound is finite on both sides."""
-    if f.comparison is None:
-        return False
-    c, over = _over(f)
+    over = c.error > c.bound
     return not (np.isfinite(c.manual[over]) & np.isfinite(c.reference[over])).any()
 
 
@@ -92,17 +83,16 @@ def _lost_by_torch(c: Comparison, precise: Comparison | None) -> Array:
 
 
 def _in_float64(
-    twin: Callable[..., Any], case: Case, wrong: list[Finding]
+    twin: Callable[..., Any], case: Case, wrong: list[tuple[Finding, Comparison]]
 ) -> dict[str, Comparison]:
     """What manual gave, beside torch's results and noise in float64."""
     case = wide(case)
     oracle = Oracle.of(twin, case)
-    right = numbered("y", oracle.y) | oracle.pull(case.dy)
-    pairs = {f.quantity: (_over(f)[0].manual, right.get(f.quantity)) for f in wrong}
+    right = oracle.results(case.dy)
     precise = {
-        name: Comparison(manual.astype(truth.dtype), truth, case.scale)
-        for name, (manual, truth) in pairs.items()
-        if truth is not None
+        f.quantity: Comparison(c.manual.astype(np.float64), right[f.quantity], case.scale)
+        for f, c in wrong
+        if f.quantity in right
     }
     measure(precise, oracle)
     return precise

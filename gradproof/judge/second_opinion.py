@@ -8,13 +8,14 @@ the gradient, since PyTorch loses digits, its function without rounding says whe
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from gradproof.arrays import numbered
-from gradproof.cases.case import Case, nearby, with_arrays
+from gradproof.cases.case import Case, nearby
 from gradproof.judge.verdict import Finding, Judgement, Votes
 from gradproof.oracle.exact import exact_results
 from gradproof.oracle.layer import Oracle
@@ -38,14 +39,13 @@ def second_opinion(twin: Callable[..., Any], judgement: Judgement, oracle: Oracl
     assert isinstance(case, Case)
     if judgement.flagged:
         return
-    loose = [f for f in judgement.findings if f.verdict == "agree" and _is_loose(f, case)]
-    if loose:
-        _look_without_rounding(twin, case, loose)
-    if case.dtype != "float64":
+    if sum(a is not None and a.dtype.kind == "f" for a in case.arrays.values()) == 1:
+        loose = [f for f in judgement.findings if f.verdict == "agree" and _is_loose(f, case)]
+        if loose and _entrywise(twin, case, oracle, loose[0].quantity):
+            _look_without_rounding(twin, case, loose)
+    if case.dtype != "float64" or judgement.kink:  # at a kink a choice need not be the derivative
         return
     own = oracle.own_backward()
-    if judgement.kink:  # there a choice need not be the derivative along one axis
-        return
     if not own and case.seed % SHARE:
         return
     for finding in judgement.findings:
@@ -75,9 +75,6 @@ def _look_without_rounding(twin: Callable[..., Any], case: Case, loose: list[Fin
     Not where the function itself is as far away for inputs that differ in their last digit. That
     is all there is to say of a function of one number; in others the way may have to be rounded.
     """
-    loose = [f for f in loose if _entrywise(twin, case, f.quantity)]
-    if not loose:
-        return
     runs = [exact_results(twin, moved) for moved in (case, *nearby(case, _RUNS))]
     for f in loose:
         c = f.comparison
@@ -95,18 +92,15 @@ def _look_without_rounding(twin: Callable[..., Any], case: Case, loose: list[Fin
             f.votes = Votes(index, said, "both backward passes lose precision here")
 
 
-def _entrywise(twin: Callable[..., Any], case: Case, name: str) -> bool:
-    """Whether an entry of y depends on the same entry of this argument, and on nothing else."""
-    x = case.arrays[name]
-    if sum(a is not None and a.dtype.kind == "f" for a in case.arrays.values()) > 1:
-        return False
-    y = Oracle.of(twin, case).y[0]
+def _entrywise(twin: Callable[..., Any], case: Case, oracle: Oracle, name: str) -> bool:
+    """Whether an entry of y depends on the same entry of the case's one array, and on no other."""
+    x, y = case.arrays[name], oracle.y[0]
     if x is None or y.shape != x.shape:
         return False
     half = np.arange(x.size).reshape(x.shape) % 2 == 0
     moved = np.where(half, np.where(x == 0, 1, x * 1.5), x).astype(x.dtype)
-    arrays = dict(case.arrays) | {name: moved}
-    return bool(same(Oracle.of(twin, with_arrays(case, [*arrays.values()])).y[0], y)[~half].all())
+    beside = replace(case, arrays={**case.arrays, name: moved})
+    return bool(same(Oracle.of(twin, beside).y[0], y)[~half].all())
 
 
 def _ask(finding: Finding, oracle: Oracle, own: str) -> None:

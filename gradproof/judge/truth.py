@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from gradproof.arrays import Array, numbered
-from gradproof.cases.case import Case, nearby, wide, with_arrays
-from gradproof.judge.verdict import Finding
+from gradproof.arrays import Array
+from gradproof.cases.case import Case, nearby, smooth_names, wide
+from gradproof.judge.verdict import Finding, disagreements
 from gradproof.oracle.exact import Enclosed, exact_results
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import BLIND, ZERO, C, Comparison
@@ -47,14 +48,14 @@ def truth_decides(twin: Callable[..., Any], case: Case, found: list[Finding]) ->
     is vacuous since torch's noise is as large as the gradient is `reference`, too, if witnesses
     say that torch is far off and manual is not.
     """
-    wrong = [f for f in found if f.verdict == "disagree" and f.comparison is not None]
+    wrong = disagreements(found)
     if wrong:
         exact = exact_results(twin, case)
         if not exact and case.dtype == "float32":
             exact = _in_float64(twin, case)
-        for f in wrong:
+        for f, over_bound in wrong:
             if f.quantity in exact:
-                _compare(f, exact[f.quantity])
+                _compare(f, over_bound, exact[f.quantity])
     if any(f.failed and f.is_output for f in found):
         return
     for f in found:
@@ -72,15 +73,14 @@ def truth_decides(twin: Callable[..., Any], case: Case, found: list[Finding]) ->
 
 
 def _in_float64(twin: Callable[..., Any], case: Case) -> dict[str, Enclosed]:
-    oracle = Oracle.of(twin, wide(case))
-    made = numbered("y", oracle.y) | oracle.pull(wide(case).dy)
-    return {n: (a, np.zeros(a.shape)) for n, a in made.items() if a is not None}
+    case = wide(case)
+    made = Oracle.of(twin, case).results(case.dy)
+    return {name: (a, np.zeros(a.shape)) for name, a in made.items()}
 
 
-def _compare(f: Finding, exact: Enclosed) -> None:
+def _compare(f: Finding, c: Comparison, exact: Enclosed) -> None:
     """Look at the entries over their bound: which of them are manual's fault?"""
-    c, (truth, radius) = f.comparison, exact
-    assert c is not None
+    truth, radius = exact
     with np.errstate(all="ignore"):
         off = np.abs(c.manual.astype(np.float64) - truth) + radius
         over = c.error > c.bound
@@ -88,11 +88,16 @@ def _compare(f: Finding, exact: Enclosed) -> None:
     if not right.any():
         return
     if right[over].all():
-        with np.errstate(all="ignore"):
-            lost = np.nan_to_num(np.abs(c.reference - truth), nan=np.inf, posinf=np.inf)
-        _excuse(f, c, truth, lost > c.bound)
+        _excuse(f, c, truth, _lost(c, truth) > c.bound)
     else:
         c.error = np.where(right, 0.0, c.error)
+
+
+def _lost(c: Comparison, right: Array) -> Array:
+    """How far torch is off."""
+    with np.errstate(all="ignore"):
+        off = np.abs(c.reference - right)
+        return np.asarray(np.nan_to_num(off, nan=np.inf, posinf=np.inf))
 
 
 def _beyond(c: Comparison, truth: Array) -> Array:
@@ -107,8 +112,7 @@ def _excuse(f: Finding, c: Comparison, right: Array, off: Array) -> None:
         f.verdict = "agree"
         return
     with np.errstate(all="ignore"):
-        lost = np.nan_to_num(np.abs(c.reference - right), nan=np.inf, posinf=np.inf)
-        share = lost / np.maximum(np.abs(right), np.finfo(np.float64).tiny)
+        share = _lost(c, right) / np.maximum(np.abs(right), np.finfo(np.float64).tiny)
     f.verdict = "reference"
     worst = float(np.where(off, share, 0.0).max())
     of = -math.log10(np.finfo(c.reference.dtype).eps)
@@ -163,16 +167,13 @@ def _is_derivative(twin: Callable[..., Any], case: Case, name: str) -> bool:
     """
     case = wide(case)
     r = np.random.default_rng(0)
-    smooth = dict(zip(case.arrays, case.smooth, strict=True))
     agree = []
     for scale in _SCALES:
-        arrays = {
-            n: a
-            if a is None or not smooth[n]
-            else np.copysign(scale * r.uniform(0.5, 1, a.shape), a)
-            for n, a in case.arrays.items()
-        }
-        agree.append(_is_slope(twin, with_arrays(case, [*arrays.values()]), name, r))
+        arrays = dict(case.arrays)
+        for n in smooth_names(case):
+            a: Any = arrays[n]
+            arrays[n] = np.copysign(scale * r.uniform(0.5, 1, a.shape), a)
+        agree.append(_is_slope(twin, replace(case, arrays=arrays), name, r))
     return 2 * sum(agree) >= len(agree)
 
 
@@ -196,7 +197,7 @@ def _is_slope(twin: Callable[..., Any], case: Case, name: str, r: np.random.Gene
 
 def _sum(twin: Callable[..., Any], case: Case, name: str, array: Array) -> tuple[float, float]:
     """Σ⟨dy, y⟩ with another array, and the sum of its terms' sizes."""
-    moved = with_arrays(case, [*(dict(case.arrays) | {name: array}).values()])
+    moved = replace(case, arrays={**case.arrays, name: array})
     pairs = zip(case.dy, Oracle.of(twin, moved).y, strict=True)
     terms = [d * y for d, y in pairs if d is not None]
     return float(sum(t.sum() for t in terms)), float(sum(np.abs(t).sum() for t in terms))

@@ -193,6 +193,12 @@ def fault(
     )
 
 
+def disagreements(found: list[Finding]) -> list[tuple[Finding, Comparison]]:
+    """The findings whose values disagree, each with its comparison."""
+    wrong = ((f, f.comparison) for f in found if f.verdict == "disagree")
+    return [(f, c) for f, c in wrong if c is not None]
+
+
 def beside(judgement: Judgement, finding: Finding) -> list[Finding]:
     """The findings on the other arrays of the same layer, at the same depth."""
     place = (finding.layer, finding.depth)

@@ -17,14 +17,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case
 from gradproof.oracle import exact_operations as operations
 from gradproof.oracle import tensors
 from gradproof.oracle.exact_operations import Unsupported
-from gradproof.rounding.disturb import VIEW, choose_fused, role_of
+from gradproof.rounding.primitives import Primitives
 
 BITS = 320
 """Of precision: enough for numbers that cancel over the whole range of float64's exponents."""
@@ -49,7 +48,6 @@ def exact_results(twin: Callable[..., Any], case: Case) -> dict[str, Enclosed]:
     smooth = {n: t for n, t in smooth.items() if t.requires_grad}
     dy = [None if d is None else tensors.tensor(d) for d in case.dy]
     precision, ctx.prec = ctx.prec, BITS
-    fused = choose_fused(False, False)
     try:
         with Exactly() as exactly:
             outputs = tensors.call(lambda *given: twin(case.layer, *given), inputs)
@@ -59,7 +57,6 @@ def exact_results(twin: Callable[..., Any], case: Case) -> dict[str, Enclosed]:
     except (Unsupported, tensors.ReferenceFault):
         return {}
     finally:
-        choose_fused(*fused)
         ctx.prec = precision
 
 
@@ -76,21 +73,16 @@ def _is_floating(t: Any) -> bool:
     return isinstance(t, Tensor) and t.is_floating_point()
 
 
-class Exactly(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Exactly(Primitives):  # type: ignore[no-untyped-call]
     """Runs torch, with a ball beside each number that floats.
 
     The balls belong to a tensor's memory, so views share them as they share numbers.
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._balls: dict[int, tuple[Any, Array]] = {}
         self._left = MOST
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Nothing here is compiled."""
-        return False
 
     def of(self, t: Tensor) -> Array:
         """The balls of a tensor: its memory's, if it floats."""
@@ -106,19 +98,11 @@ class Exactly(TorchDispatchMode):  # type: ignore[no-untyped-call]
         strides = [s * flat.itemsize for s in t.stride()]
         return np.lib.stride_tricks.as_strided(flat[t.storage_offset() :], t.shape, strides)
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        role = role_of(func)
+    def primitive(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Run an operation, and on the balls of what it is given."""
         name: str = func.overloadpacket.__name__
-        if role is VIEW or name in operations.RESHAPING:
+        if name in operations.RESHAPING:
             return func(*args, **kwargs)
-        if callable(role):
-            with self:
-                made = role(*args, **kwargs)
-            if made is not NotImplemented:
-                return made
         given = [self._with_balls(a) for a in args]
         options = {key: self._with_balls(value) for key, value in kwargs.items()}
         result = func(*args, **kwargs)

@@ -9,13 +9,12 @@ torch is inaccurate, and what is right is looked for elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from gradproof.arrays import Array, numbered
-from gradproof.cases.case import Case, nearby, wide
+from gradproof.arrays import Array
+from gradproof.cases.case import Case, cast, nearby, wide
 from gradproof.oracle.layer import Oracle
 
 _NEARBY = 2
@@ -29,7 +28,7 @@ _FINER = 2.0**-29
 def kernel_errors(twin: Callable[..., Any], case: Case) -> dict[str, Array]:
     """How far outputs and gradients are off by the kernel's rounding, by name; {} if not known."""
     errors: dict[str, Array] = {}
-    single = case if case.dtype == "float32" else _narrow(case)
+    single = cast(case, "float32")
     finer = 1.0 if case.dtype == "float32" else _FINER
     for near in (single, *nearby(single, _NEARBY)):
         try:
@@ -45,18 +44,6 @@ def kernel_errors(twin: Callable[..., Any], case: Case) -> dict[str, Array]:
     return errors
 
 
-def _narrow(case: Case) -> Case:
-    """The case with its numbers rounded to float32."""
-    with np.errstate(all="ignore"):
-        arrays = {n: _single(a) for n, a in case.arrays.items()}
-        return replace(case, arrays=arrays, dtype="float32", dy=tuple(map(_single, case.dy)))
-
-
-def _single(a: Array | None) -> Array | None:
-    return a if a is None or a.dtype.kind != "f" else a.astype(np.float32)
-
-
 def _results(twin: Callable[..., Any], case: Case) -> dict[str, Array]:
-    oracle = Oracle.of(twin, case)
-    made = numbered("y", oracle.y) | oracle.pull(case.dy)
-    return {n: a.astype(np.float64) for n, a in made.items() if a is not None}
+    made = Oracle.of(twin, case).results(case.dy)
+    return {name: a.astype(np.float64) for name, a in made.items()}

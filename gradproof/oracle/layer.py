@@ -74,6 +74,11 @@ class Oracle:
         self._gradients = pull_back(self._outputs, self._dy, self._smooth)
         return dict(zip(self.names, map(array_or_none, self._gradients), strict=True))
 
+    def results(self, dy: Sequence[Array | None]) -> dict[str, Array]:
+        """Outputs and gradients by name, less those that torch has not."""
+        made = numbered("y", self.y) | self.pull(dy)
+        return {name: a for name, a in made.items() if a is not None}
+
     def magnitudes(self, backward: bool = True) -> list[Array | None]:
         """Σ |term| of each output, then each gradient, if all are sums of products; else [].
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradproof.report import charts, drawn, findings, output, tables, training
-from gradproof.report import inaccurate as reference
 from gradproof.report.format import count, plural, share
+from gradproof.report.inaccurate import InaccurateRow, inaccurate
 from gradproof.report.load import Run
 from gradproof.report.section import Section
 
@@ -49,7 +49,7 @@ class View:
     findings: list[findings.Finding]
     drawn: list[drawn.Chart]
     vacuity: list[tables.VacuityRow]
-    inaccurate: list[reference.InaccurateRow]
+    inaccurate: list[InaccurateRow]
     timing: tables.Timing
     kinks: int
     files: tuple[str, ...]
@@ -87,7 +87,7 @@ def view(run: Run, sections: tuple[Section, ...], files: tuple[str, ...]) -> Vie
         findings=findings.findings(run),
         drawn=drawn.charts(run),
         vacuity=tables.vacuity(run),
-        inaccurate=reference.inaccurate(run),
+        inaccurate=inaccurate(run),
         timing=tables.timing(run),
         kinks=int(run.examples["kink"].sum()),
         files=files,

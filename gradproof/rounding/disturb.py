@@ -1,12 +1,9 @@
 """Measuring rounding: the reference rerun with every primitive result disturbed in its last place.
 
-A `TorchDispatchMode` sees each aten operation of forward and backward alike, below autograd, so
-that saved values and cotangents are disturbed with the rest. Four rules make it the arithmetic's
-own uncertainty and nothing else:
+`primitives` hands over each operation of forward and backward alike, below autograd, so that saved
+values and cotangents are disturbed with the rest. Three rules make it the arithmetic's own
+uncertainty and nothing else:
 
-* Fused kernels hide their inner roundings, so torch's own decompositions are run, and a variance by
-  its definition; oneDNN's recurrent layers and flash attention, which have no decomposition, are
-  switched off.
 * A contraction's rounding is not proportional to its result, so its operands are disturbed too:
   another order of summation looks like that; `summation` adds what this does not show. An unknown
   operation, such as a convolution or a determinant, is treated as a contraction.
@@ -15,50 +12,31 @@ own uncertainty and nothing else:
 * Decisions (comparisons, signs, arg-maxima) are taken by the undisturbed run and replayed, so that
   a disturbance never crosses a kink.
 
-Source    https://docs.pytorch.org/docs/stable/torch.compiler_ir.html (core aten operators);
-          Higham, Accuracy and Stability of Numerical Algorithms (2002), §9.3, §10.1, §19.3, §8.1
+Source    Higham, Accuracy and Stability of Numerical Algorithms (2002), §9.3, §10.1, §19.3, §8.1
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from random import Random
 from typing import Any
 
 import numpy as np
 import torch
-from torch._decomp import decomposition_table
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from gradproof.rounding import summation
+from gradproof.rounding.primitives import ELEMENTARY, PASSIVE, Primitives, base_of
 
-_ELEMENTARY = frozenset(
-    """abs neg add sub rsub mul div reciprocal exp exp2 expm1 log log1p log2 erf erfc sin cos atan
-    tanh sigmoid sqrt rsqrt square pow maximum minimum clamp clamp_min clamp_max relu amax amin max
-    min sum mean mm bmm mv dot addmm baddbmm addmv lerp addcmul addcdiv hypot
-    eq ne lt le gt ge sign sgn isnan isinf logical_and logical_or logical_not bitwise_and
-    bitwise_or bitwise_not argmax argmin any all where masked_fill sort topk cumsum prod""".split()
-)
 _CONTRACTIONS = frozenset("sum mean mm bmm mv dot addmm baddbmm addmv cumsum".split())
 _PRODUCTS_INSIDE = frozenset("add sub rsub addcmul addcdiv lerp".split())
-_PASSIVE = frozenset(
-    """where masked_fill clone copy _to_copy detach alias cat stack gather scatter index_select
-    index slice_scatter zeros zeros_like ones ones_like full full_like empty empty_like
-    empty_strided new_zeros new_empty new_empty_strided new_full fill zero scalar_tensor arange
-    relu maximum minimum clamp clamp_min clamp_max amax amin max min neg abs _unsafe_view copy_to
-    lift_fresh sort topk flip roll tril triu constant_pad_nd repeat select_backward
-    slice_backward _local_scalar_dense squeeze unsqueeze t transpose""".split()
-)
 _WRITING = frozenset(("copy_to",))
 """Operations that write to their first argument, beside those whose names end in _."""
 _FACTORING = ("linalg_", "cholesky", "lu_", "ormqr", "geqrf", "fft_")
 _BY_ENTRY = frozenset(("linalg_solve_triangular", "triangular_solve"))
 _DECISIONS = frozenset("sign sgn floor ceil round trunc".split())
 _PIECEWISE = frozenset("hardshrink_backward softshrink_backward rrelu_with_noise".split())
-_COMPOSITE = "CompositeImplicitAutograd"
-"""The key of operations that torch itself composes from others."""
 _WIDTH = 4.0  # a disturbance is uniform within ± _WIDTH/2 units of roundoff
 _POOL = 1 << 16
 
@@ -91,7 +69,7 @@ def _slice(like: torch.Tensor, random: Random) -> torch.Tensor:
     return pool[start : start + n].view(like.shape)
 
 
-class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Disturbance(Primitives):  # type: ignore[no-untyped-call]
     """Runs torch with fused kernels decomposed; the first run is exact and records its decisions.
 
     Each later run, begun by `again`, disturbs every arithmetic result and replays the decisions.
@@ -102,31 +80,13 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
         Then only sums are disturbed: another order of adding rounds otherwise, and all else alike.
         """
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._crossing = crossing
         self._random = Random(seed)  # noqa: S311  (noise, no secret)
         self._decisions: list[torch.Tensor] = []
         self._replayed: Iterator[torch.Tensor] | None = None
         self._before = self._random.getstate()
         self._reach = 1.0
-        self._fused: list[tuple[bool, bool]] = []
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Nothing here is compiled.
-
-        Otherwise torch wraps each operation, which costs as much as the disturbance itself, and
-        loads its compiler.
-        """
-        return False
-
-    def __enter__(self) -> Any:
-        self._fused.append(choose_fused(False, False))
-        return super().__enter__()  # type: ignore[no-untyped-call]
-
-    def __exit__(self, *error: object) -> None:
-        super().__exit__(*error)  # type: ignore[no-untyped-call]
-        choose_fused(*self._fused.pop())
 
     def again(self, reach: float = 1.0) -> None:
         """Begin another run.
@@ -139,20 +99,9 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._before = self._random.getstate()
         self._replayed, self._reach = iter(self._decisions), reach
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        role = role_of(func)
-        if role is VIEW:
-            return func(*args, **kwargs)
-        if callable(role):
-            with self:
-                made = role(*args, **kwargs)
-            if made is not NotImplemented:
-                return made
-            role = _properties(func)
-        base, contraction, product, passive, decision, in_place = role
+    def primitive(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Run an operation, disturbed or to be replayed."""
+        base, contraction, product, passive, decision, in_place = _properties(func)
         disturbing = self._replayed is not None and (contraction or not self._crossing)
         if disturbing and contraction:
             of_matrices = base.lstrip("_").startswith(_FACTORING) and base not in _BY_ENTRY
@@ -212,70 +161,18 @@ class Disturbance(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return _slice(like, self._random)
 
 
-def choose_fused(onednn: bool, flash: bool) -> tuple[bool, bool]:
-    """Set whether torch may use oneDNN and flash attention; returns the settings before."""
-    backends: Any = torch.backends  # whose properties torch has no types for
-    before = backends.mkldnn.enabled, backends.cuda.flash_sdp_enabled()
-    backends.mkldnn.enabled = onednn
-    backends.cuda.enable_flash_sdp(flash)
-    return before
-
-
 def _counts(func: Any, out: torch.Tensor) -> bool:
     """Whether it is a counter, such as an optimiser's step: one whole number, added to in place."""
     adds = func.overloadpacket is torch.ops.aten.add_
     return adds and out.ndim == 0 and bool(out == out.round())
 
 
-def _variance(x: torch.Tensor, dims: list[int], correction: float = 1, **_: Any) -> torch.Tensor:
-    """The variance by its definition, so that the roundings of the mean are disturbed too."""
-    centred = x - x.mean(dims, keepdim=True)
-    squares = centred.square().sum(dims)
-    count = x.numel() // max(squares.numel(), 1)
-    return squares / max(count - correction, 0)
-
-
-VIEW = None
-_roles: dict[Any, Any] = {torch.ops.prims.var.default: _variance}
-
-
-def role_of(func: Any) -> Any:
-    """None for a view, a function to run instead, or the properties of the operation."""
-    if func not in _roles:
-        _roles[func] = _find_role(func)
-    return _roles[func]
-
-
-def _uncompiled(decomposition: Any) -> Any:
-    """The decomposition without its guard against torch's compiler.
-
-    The guard loads the compiler when it is first called, which takes each process two seconds.
-    """
-    inside = decomposition
-    while inside := getattr(inside, "__wrapped__", None):
-        inside.__dynamo_disable = inside  # where `torch._compile` keeps the guarded function
-    return decomposition
-
-
-def _find_role(func: Any) -> Any | Callable[..., Any]:
-    name = func.overloadpacket.__name__
-    base = name.rstrip("_") or name
-    if func.is_view:
-        return VIEW
-    if base not in _ELEMENTARY and base not in _PASSIVE:
-        if func in decomposition_table:
-            return _uncompiled(decomposition_table[func])
-        if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSITE):
-            return func.decompose
-    return _properties(func)
-
-
+@cache
 def _properties(func: Any) -> tuple[Any, ...]:
     """(name, contraction, products inside, passive, decision, whether it writes to its first)."""
-    name = func.overloadpacket.__name__
-    base = name.rstrip("_") or name
-    known = _ELEMENTARY | _PASSIVE | _DECISIONS | _PIECEWISE
+    name, base = func.overloadpacket.__name__, base_of(func)
+    known = ELEMENTARY | PASSIVE | _DECISIONS | _PIECEWISE
     contraction = base in _CONTRACTIONS or base not in known
-    kinds = _PRODUCTS_INSIDE, _PASSIVE, _DECISIONS
+    kinds = _PRODUCTS_INSIDE, PASSIVE, _DECISIONS
     writes = int(name.endswith("_") or name in _WRITING)
     return (base, contraction, *(base in kind for kind in kinds), writes)
