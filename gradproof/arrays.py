@@ -8,6 +8,8 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 T = TypeVar("T")
+NUMPY = {name: function for name, function in vars(np).items() if callable(function)}
+"""NumPy's functions, as they were before a subject was loaded."""
 
 
 def numbered(name: str, arrays: Sequence[T]) -> dict[str, T]:

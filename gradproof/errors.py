@@ -5,3 +5,11 @@ from __future__ import annotations
 
 class InputError(Exception):
     """One clear sentence: what was given, what was expected, what to do."""
+
+
+def told(error: BaseException) -> str:
+    """The type and the words of somebody else's exception, which may have none to give."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001  (it is theirs)
+        return type(error).__name__

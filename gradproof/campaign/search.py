@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import hypothesis
 from hypothesis import Phase, settings
+from hypothesis.control import _current_build_context
 from hypothesis.errors import Flaky, NoSuchExample
 
 from gradproof.campaign.task import Task
@@ -141,7 +142,11 @@ class _Batch:
         clock.seconds["draw"] = perf_counter() - self._since
         shrinking = self.target is not None
         try:
-            with self._watch(case.digest), fewer_samples() if shrinking else nullcontext():
+            with (
+                self._watch(case.digest),
+                fewer_samples() if shrinking else nullcontext(),
+                _current_build_context.with_value(None),  # a layer may not drop its own case
+            ):
                 judgement = self._judge(self._subject, case, clock)
         except Exception as error:  # noqa: BLE001  (Hypothesis would hide it: it would try again)
             error.add_note(f"while judging {case}")

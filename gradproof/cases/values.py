@@ -179,8 +179,10 @@ def draw_dy(
 
     None for an output of integers, or one that may have none.
 
-    The hazard "broadcast" repeats one row without a copy; "sparse" makes half of the entries 0.
+    The hazard "broadcast" repeats one row without a copy; "sparse" makes half of the entries 0;
+    "ones" is what a sum of y has; "alone" makes all outputs but one have zeros.
     """
+    chosen = seed % max(len(outputs), 1)
     drawn: list[Array | None] = []
     for i, y in enumerate(outputs):
         if y.dtype.kind not in "fc" or not able[i]:
@@ -190,8 +192,10 @@ def draw_dy(
         if hazard == "broadcast" and y.ndim:
             row = r.standard_normal(y.shape[-1:]).astype(y.dtype)
             dy = np.broadcast_to(row, y.shape)
+        elif hazard == "ones" or (hazard == "alone" and i != chosen):
+            dy = np.full(y.shape, hazard == "ones", dtype=y.dtype)
         else:
-            name = "normal" if hazard in ("broadcast", "sparse") else hazard
+            name = hazard if hazard in HAZARDS else "normal"
             dy = np.array(HAZARDS[name](r, y.shape), dtype=y.dtype)
             if hazard == "sparse" and y.size > 1:
                 dy.flat[r.permutation(y.size)[: y.size // 2]] = 0

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from gradproof.cases.case import Case
-from gradproof.judge.compare import add_kernel_noise
 from gradproof.judge.conventions import conventions
 from gradproof.judge.overflow import overflows
 from gradproof.judge.truth import truth_decides
@@ -20,7 +19,7 @@ def look_closer(twin: Callable[..., Any], case: Case, found: list[Finding]) -> N
     What costs least comes first; kinks come last, since a function without rounding has the same.
     """
     overflows(twin, case, found)
-    add_kernel_noise(twin, case, found)
     truth_decides(twin, case, found)
+    overflows(twin, case, found)  # of the entries that are left
     underflows(case, found)
     conventions(twin, case, found)

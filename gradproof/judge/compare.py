@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 
 from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case
 from gradproof.judge import conduct
-from gradproof.judge.verdict import Finding, disagreements, fault
-from gradproof.oracle.kernel import kernel_errors
+from gradproof.judge.verdict import Finding, fault
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison, settle, within
 
@@ -63,17 +62,6 @@ def pair_up(
     return pending
 
 
-def add_kernel_noise(twin: Callable[..., Any], case: Case, found: list[Finding]) -> None:
-    """Make a disagreement agree that the rounding inside torch's own kernel explains."""
-    wrong = disagreements(found)
-    errors = kernel_errors(twin, case) if wrong else {}
-    for f, c in wrong:
-        if f.quantity in errors:
-            c.add_error(errors[f.quantity])
-            if c.within():
-                f.verdict = "agree"
-
-
 def _exchanged(name: str, grads: dict[str, Array], case: Case) -> str:
     """For a gradient of a wrong shape: which gradient it was swapped with, in words."""
     shapes = {n: a.shape for n, a in case.arrays.items() if a is not None}
@@ -87,8 +75,8 @@ def _exchanged(name: str, grads: dict[str, Array], case: Case) -> str:
 def measure(pending: dict[str, Comparison], oracle: Oracle) -> int:
     """Sample the oracle's noise until every comparison is settled; returns the number of samples.
 
-    The terms settle nearly every sum of products. Where an output needs thorough samples, these
-    come first: they disturb the gradients as well.
+    What costs least comes first, and settles nearly all: the terms of a sum of products, the
+    kernel's own error, and the gradients of disturbed cotangents.
     """
     if within(pending):
         return 0
@@ -98,10 +86,16 @@ def measure(pending: dict[str, Comparison], oracle: Oracle) -> int:
     for name, sizes in zip(oracle.quantities, terms, strict=bool(terms)):
         if sizes is not None and name in pending and not pending[name].within():
             pending[name].add_terms(sizes)
-    if within(pending):
-        return 1
-    cheap = oracle.cheap_samples()
-    thorough = oracle.thorough_samples(lambda: not within(gradients))
-    if within({n: c for n, c in pending.items() if n not in names}):
-        return settle(gradients, cheap) + settle(pending, thorough)
-    return settle(pending, thorough) + settle(gradients, cheap)
+
+    def backward() -> bool:
+        return not within(gradients)
+
+    def unsettled(name: str) -> bool:
+        return name in pending and not pending[name].within()
+
+    errors = oracle.kernel_errors(unsettled)
+    taken = int(bool(terms)) + settle(pending, islice(errors, 1))
+    taken += settle(gradients, oracle.cheap_samples(), while_it_pays=True)
+    taken += settle(pending, errors, while_it_pays=True)
+    taken += settle(pending, oracle.thorough_samples(backward))
+    return taken + settle(pending, errors)

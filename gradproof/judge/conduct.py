@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.arrays import Array, frozen
+from gradproof.arrays import Array, frozen, numbered
 from gradproof.subject.passes import Dy, Misconduct, Ran, backward, forward
 
 _AGAIN = "a second backward gives another result"
 _ANOTHER = "a second forward changes this gradient: some state is kept outside `saved`"
+_SAME_MEMORY = ": all calls return the same memory"
 STATE = (_AGAIN, _ANOTHER)
 """What is said of a layer that keeps state between calls."""
 
@@ -38,7 +39,7 @@ def check_gradients(
     grads: dict[str, Array],
     agrees: Callable[[str, Array, Array], bool],
 ) -> Iterator[tuple[str, str]]:
-    """Yield (argument, fault) for all that is wrong with returned gradients except their values.
+    """Yield (array, fault) for all that is wrong with what was returned, except its values.
 
     agrees   agrees(argument, array, gradient): whether both are equal within rounding
     """
@@ -50,26 +51,30 @@ def check_gradients(
         ]
         if g.flags.writeable and any(np.shares_memory(g, h) for h in shared):
             yield name, "it can be written to and shares memory with dy or another gradient"
+    outputs = [out.copy() for out in ran.outputs]
     returned, grads = grads, {name: g.copy() for name, g in grads.items()}
     with np.errstate(all="ignore"):
         _forward_on_others(layer, arrays)
-        scaled = backward(layer, ran, _times(dy, -2))
+        zeros = backward(layer, ran, _times(dy, 0))
+        some = {name for name, g in zeros.items() if g.any()}
+        scaled = backward(layer, ran, _times(dy, -2))  # the second since forward: they may add up
         scales = _scales(scaled, grads)
         if not all(scales.values()):
             yield from _unsteady(layer, arrays, ran, dy, grads)
             scaled = backward(layer, ran, _times(dy, -2))
             scales = _scales(scaled, grads)
-        zero = backward(layer, ran, _times(dy, 0))
         for name, g in grads.items():
-            nothing = name not in zero or not zero[name].any()
-            if (scales[name] and nothing) or not np.isfinite(g).all():
+            if (scales[name] and name not in some) or not np.isfinite(g).all():
                 continue
-            if not nothing:
+            if name in some:
                 yield name, "it is not zero for a zero dy"
             if not (scales[name] or _linear(scaled.get(name), g, partial(agrees, name))):
                 yield name, "it is not linear in dy: −2 dy does not give −2 times the gradient"
         for name in _changed(grads, returned):
-            yield name, "it changes when backward is called again: all calls return the same memory"
+            yield name, f"it changes when backward is called again{_SAME_MEMORY}"
+        for name, *pair in zip(numbered("y", outputs), outputs, ran.outputs, strict=True):
+            if not _equal(*pair):
+                yield name, f"it changes when forward is called again{_SAME_MEMORY}"
 
 
 def _forward_on_others(layer: Any, arrays: Sequence[Array | None]) -> None:
@@ -86,6 +91,7 @@ def _unsteady(
     _forward_on_others(layer, arrays)
     changed = _changed(grads, backward(layer, ran, dy))
     if not changed:
+        yield from ((name, _AGAIN) for name in _changed(grads, backward(layer, ran, dy)))
         return
     forward(layer, arrays)  # so that state outside `saved` is again that of this call
     twice = _changed(grads, backward(layer, ran, dy))
@@ -98,13 +104,12 @@ def _unsteady(
 
 def _changed(grads: dict[str, Array], again: dict[str, Array]) -> list[str]:
     """The arguments whose gradients differ in any bit."""
-    return [
-        name
-        for name, g in grads.items()
-        if name not in again
-        # NaN is considered only where they seem to differ: it takes longer.
-        or not (np.array_equal(g, again[name]) or np.array_equal(g, again[name], equal_nan=True))
-    ]
+    return [name for name, g in grads.items() if name not in again or not _equal(g, again[name])]
+
+
+def _equal(a: Array, b: Array) -> bool:
+    """Whether they are equal. NaN is thought of only where they seem to differ: it takes longer."""
+    return np.array_equal(a, b) or np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
 def _times(dy: Dy, factor: int) -> Dy:

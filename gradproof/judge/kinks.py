@@ -102,8 +102,11 @@ def _direction(r: np.random.Generator, a: Array | None) -> Any:
     return 0.0 if a is None else r.choice([-1.0, 1.0], a.shape) * r.uniform(0.5, 1.0, a.shape)
 
 
-def at_kink(twin: Callable[..., Any], case: Case) -> bool:
-    """Whether inputs lie at a kink or tie; only hazards that put some there are looked at."""
+def at_kink(twin: Callable[..., Any], case: Case, directions: int = 1) -> bool:
+    """Whether inputs lie at a kink or tie; only hazards that put some there are looked at.
+
+    One direction does not see all: the median of three equal numbers is the same both ways.
+    """
     if not {"grid", "few", "rectified", "constant-rows"} & set(case.hazards[:2]):
         return False
-    return bool(jumps(twin, case, directions=1))
+    return bool(jumps(twin, case, directions))

@@ -13,7 +13,7 @@ from gradproof.judge.compare import measure, pair_up
 from gradproof.judge.kinks import at_kink
 from gradproof.judge.second_opinion import second_opinion
 from gradproof.judge.verdict import Judgement, fault, settled
-from gradproof.oracle.global_state import changed_state, global_state
+from gradproof.oracle.global_state import changed_state, global_state, unusual_seeds
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison
 from gradproof.subject import passes
@@ -25,6 +25,7 @@ NO_FUNCTION = (
 )
 
 
+@unusual_seeds()
 def judge_layer(subject: Subject, case: Case, clock: Clock, final: bool = True) -> Judgement:
     """Compare a layer with its twin, entry by entry, and check its conduct.
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from gradproof.arrays import numbered
 from gradproof.cases.case import Case, nearby
+from gradproof.judge.kinks import at_kink
 from gradproof.judge.verdict import Finding, Judgement, Votes
 from gradproof.oracle.exact import exact_results
 from gradproof.oracle.layer import Oracle
@@ -23,12 +24,14 @@ from gradproof.rounding.bound import C, same
 from gradproof.witnesses.complex_step import complex_step
 from gradproof.witnesses.finite_differences import differences
 
-SHARE = 16
+SHARE = 4
 """One case of so many is put to the witnesses."""
 _SAMPLES = 8
 """Samples of the noise, taken before two sides are said to share a mistake."""
 _RUNS = 4
 """Cases with other last digits."""
+_DIRECTIONS = 8
+"""Directions in which nothing may jump before two sides are said to share a mistake."""
 _CLEARLY = 2.0**-8
 """How far a gradient has to be from what witnesses say, as a share of it."""
 
@@ -52,7 +55,7 @@ def second_opinion(twin: Callable[..., Any], judgement: Judgement, oracle: Oracl
         if finding.verdict != "agree" or finding.is_output or finding.choice:
             continue
         if finding.quantity not in getattr(case.target, "by_design", {}):
-            _ask(finding, oracle, own)
+            _ask(twin, finding, oracle, own)
 
 
 def _is_loose(f: Finding, case: Case) -> bool:
@@ -103,7 +106,7 @@ def _entrywise(twin: Callable[..., Any], case: Case, oracle: Oracle, name: str) 
     return bool(same(Oracle.of(twin, beside).y[0], y)[~half].all())
 
 
-def _ask(finding: Finding, oracle: Oracle, own: str) -> None:
+def _ask(twin: Callable[..., Any], finding: Finding, oracle: Oracle, own: str) -> None:
     """Ask about the largest entry. One witness alone might be wrong: forward is manual's.
 
     own    the name of a backward pass in the reference that is not PyTorch's; "" if there is none
@@ -123,6 +126,8 @@ def _ask(finding: Finding, oracle: Oracle, own: str) -> None:
         return
     step = complex_step(case, finding.quantity, index)
     if step is not None and not _apart(value, step, noise):
+        return
+    if at_kink(twin, case, _DIRECTIONS):
         return
     witness, right = ("differences", estimate[0]) if step is None else ("complex step", step)
     finding.verdict = "disagree"

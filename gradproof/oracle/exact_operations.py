@@ -332,7 +332,6 @@ _RULES: dict[str, Rule] = _ONE | {
     "mul": lambda x, y: _ball(x) * _ball(y),
     "div": _divide,
     "pow": _power,
-    "lerp": lambda x, end, weight: _ball(x) + _ball(weight) * (_ball(end) - _ball(x)),
     "addcmul": lambda x, a, b, value=1: _ball(x) + _ball(value) * _ball(a) * _ball(b),
     "addcdiv": lambda x, a, b, value=1: _ball(x) + _ball(value) * _ball(a) / _ball(b),
     "maximum": _larger,

@@ -13,6 +13,7 @@ from torch.autograd.function import BackwardCFunction
 from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case
 from gradproof.oracle import tensors
+from gradproof.oracle.kernel import kernel_errors
 from gradproof.oracle.tensors import Sample, array_or_none, as_array, as_tensors, pull_back, tensor
 from gradproof.rounding.disturb import Disturbance, disturb
 from gradproof.rounding.sums_of_products import magnitude, sums_of_products
@@ -92,6 +93,15 @@ class Oracle:
         dy = [None if d is None else d.abs() for d in self._dy]
         terms = pull_back(outputs, dy, smooth) if backward else [None] * len(smooth)
         return [*map(array_or_none, (*outputs, *terms))]
+
+    def kernel_errors(self, wanted: Callable[[str], bool] = bool) -> Iterator[dict[str, Array]]:
+        """Yield how far outputs and gradients are off by the rounding of torch's own kernels.
+
+        wanted     whether the next sample needs this one; if not, it is left out
+        """
+        made = [*self._outputs, *self._gradients]
+        given = self._inputs, self._dy, self.quantities, made
+        return kernel_errors(self._function, *given, wanted)
 
     def cheap_samples(self) -> Iterator[Sample]:
         """Yield samples of the gradients, with the incoming cotangent disturbed.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gradproof.arrays import Array
-from gradproof.errors import InputError
+from gradproof.errors import InputError, told
 from gradproof.rounding.bound import C
 from gradproof.rounding.disturb import Disturbance
 from gradproof.subject.program import as_tuple
@@ -71,8 +71,10 @@ def call(function: Callable[..., Any], inputs: Sequence[Tensor | None]) -> tuple
     """
     try:
         outputs = as_tuple(function(*inputs))
-    except Exception as error:
-        raise ReferenceFault(f"the reference raised {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise ReferenceFault(f"the reference raised {told(error)}") from error
     for out in outputs:
         if not isinstance(out, Tensor):
             raise ReferenceFault(f"the reference returned {type(out).__name__}, not a tensor")
@@ -81,7 +83,7 @@ def call(function: Callable[..., Any], inputs: Sequence[Tensor | None]) -> tuple
                 f"the reference returns {out.dtype} numbers, and only real ones can be judged; "
                 "return the real and the imaginary part as two outputs, on both sides"
             )
-    return outputs
+    return tuple(out if type(out) is Tensor else out.as_subclass(Tensor) for out in outputs)
 
 
 def pull_back(

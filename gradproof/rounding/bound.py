@@ -22,6 +22,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+_LEFT = 1 / 4
+"""The share that a sample may leave on average, to be worth its time."""
 C = 16.0
 """Errors of up to C noise floors are rounding; `make calibrate` measures what C buys."""
 
@@ -42,7 +44,8 @@ class Comparison:
     def __init__(self, manual: Array, reference: Array, scale: float = 1.0) -> None:
         self.manual, self.reference, self.scale = manual, reference, scale
         self.samples = 0
-        self._within: bool | None = None  # not known
+        self._over: Array | None = None  # flat indices; not known yet
+        self._raised = True
         self._roundoff, normal = _limits(reference.dtype)
         self._least = normal * scale
         with np.errstate(all="ignore"):
@@ -93,24 +96,36 @@ class Comparison:
 
     def add_error(self, error: Array) -> None:
         """Add how far the reference itself is off, entry by entry."""
+        self.samples += 1
         if not self.exact:
             self._raise(np.asarray(error, dtype=self.floor.dtype))
 
     def _raise(self, noise: Array) -> None:
         self.floor = np.maximum(self.floor, noise, out=noise)
-        self._within = None
+        self._raised = True
 
     @property
     def bound(self) -> Array:
         with np.errstate(all="ignore"):
             return np.asarray(C * (self._first_floor() if self.exact else self.floor))
 
-    def within(self) -> bool:
+    def over(self) -> int:
+        """How many entries are over their bound: fewer and fewer, so only those are looked at."""
         if self.exact:
-            return True
-        if self._within is None:
-            self._within = bool((self.error <= self.bound).all())
-        return self._within
+            return 0
+        if self._raised:
+            self._raised = False
+            if self._over is None:
+                self._over = np.flatnonzero(~(self.error <= self.bound))
+            else:
+                floor, error = self.floor.reshape(-1), self.error.reshape(-1)
+                with np.errstate(over="ignore"):
+                    bound = C * floor[self._over]
+                self._over = self._over[~(error[self._over] <= bound)]
+        return 0 if self._over is None else self._over.size
+
+    def within(self) -> bool:
+        return not self.over()
 
 
 def _finite(array: Array) -> bool:
@@ -123,23 +138,40 @@ def same(a: Array, b: Array) -> Array:
     return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))
 
 
-def settle(comparisons: Mapping[str, Comparison], samples: Iterable[Mapping[str, Any]]) -> int:
-    """Take samples {quantity: (disturbed, undisturbed)} until all is within its bound.
+def settle(
+    comparisons: Mapping[str, Comparison],
+    samples: Iterable[Mapping[str, Any]],
+    while_it_pays: bool = False,
+) -> int:
+    """Take samples until all is within its bound.
+
+    samples          {quantity: (disturbed, undisturbed)}, or {quantity: how far torch is off}
+    while_it_pays    stop as well where a sample does not settle most of what is left
 
     Returns the number of samples taken.
     """
     taken = 0
-    if within(comparisons):
-        return taken
-    for sample in samples:
+    left = _over(comparisons)
+    most = float(left)
+    for sample in samples if left else ():
         taken += 1
-        for quantity, (disturbed, undisturbed) in sample.items():
+        for quantity, noise in sample.items():
             c = comparisons.get(quantity)
-            if c is not None and not c.within():  # its verdict stands: the floor only grows
-                c.add(disturbed, undisturbed)
-        if within(comparisons):
+            if c is None or c.within():  # its verdict stands: the floor only grows
+                continue
+            if isinstance(noise, tuple):
+                c.add(*noise)
+            else:
+                c.add_error(noise)
+        left, most = _over(comparisons), most * _LEFT
+        if not left or (while_it_pays and left > most):
             break
     return taken
+
+
+def _over(comparisons: Mapping[str, Comparison]) -> int:
+    """How many entries are over their bounds."""
+    return sum(c.over() for c in comparisons.values())
 
 
 def within(comparisons: Mapping[str, Comparison]) -> bool:
@@ -164,6 +196,7 @@ class Figures:
 
 
 ZERO = "all zero"
+NOTHING_FINITE = "no number is finite"
 BLIND = "bound as large as the values"
 _FEW = 64
 """For most arrays the first entries already decide; so many are looked at first."""
@@ -177,6 +210,8 @@ def vacuous(c: Comparison) -> str:
         return ""
     if not c.reference.any():
         return ZERO
+    if not np.isfinite(c.reference).any():
+        return NOTHING_FINITE
     visible = c.exact or _visible(c.floor, c.reference)
     return "" if visible else BLIND
 

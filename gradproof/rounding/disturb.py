@@ -30,7 +30,7 @@ from gradproof.rounding import summation
 from gradproof.rounding.primitives import ELEMENTARY, PASSIVE, Primitives, base_of
 
 _CONTRACTIONS = frozenset("sum mean mm bmm mv dot addmm baddbmm addmv cumsum".split())
-_PRODUCTS_INSIDE = frozenset("add sub rsub addcmul addcdiv lerp".split())
+_PRODUCTS_INSIDE = frozenset("add sub rsub addcmul addcdiv".split())
 _WRITING = frozenset(("copy_to",))
 """Operations that write to their first argument, beside those whose names end in _."""
 _FACTORING = ("linalg_", "cholesky", "lu_", "ormqr", "geqrf", "fft_")
@@ -39,14 +39,19 @@ _DECISIONS = frozenset("sign sgn floor ceil round trunc".split())
 _PIECEWISE = frozenset("hardshrink_backward softshrink_backward rrelu_with_noise".split())
 _WIDTH = 4.0  # a disturbance is uniform within ± _WIDTH/2 units of roundoff
 _POOL = 1 << 16
+_LARGE = 1 << 13
 
 
 @cache
-def _pool(dtype: torch.dtype, repeats: int) -> torch.Tensor:
-    """A pool of uniform disturbances, repeated so often; the same in every process."""
+def _pool(dtype: torch.dtype, repeats: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A pool of uniform disturbances, repeated so often; the same in every process.
+
+    The second has the same sizes, all of them towards zero.
+    """
     roundoff = torch.finfo(dtype).eps / 2
     numbers = np.random.default_rng(2).uniform(-_WIDTH / 2, _WIDTH / 2, _POOL) * roundoff
-    return torch.from_numpy(numbers).to(dtype).repeat(repeats)
+    pool = torch.from_numpy(numbers).to(dtype).repeat(repeats)
+    return pool, -pool.abs()
 
 
 def disturb(t: torch.Tensor, seed: int) -> torch.Tensor:
@@ -54,17 +59,23 @@ def disturb(t: torch.Tensor, seed: int) -> torch.Tensor:
 
     Only towards zero, so that a probability stays one.
     """
-    return t.addcmul(_finite(t), _slice(t, Random(seed)).abs(), value=-1)  # noqa: S311  (noise, no secret)
+    return t.addcmul(_finite(t), _slice(t, Random(seed), 1))  # noqa: S311  (noise, no secret)
 
 
 def _finite(t: torch.Tensor) -> torch.Tensor:
-    """t with 0 for what is not finite: infinity has no last place."""
+    """t with 0 for what is not finite: infinity has no last place.
+
+    Of a large tensor no copy is made where its sum is finite, as then all of it is.
+    """
+    if t.numel() > _LARGE and math.isfinite(t.detach().sum()):
+        return t
     return torch.nan_to_num(t, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _slice(like: torch.Tensor, random: Random) -> torch.Tensor:
+def _slice(like: torch.Tensor, random: Random, which: int = 0) -> torch.Tensor:
+    """A part of one of the pools, in this shape."""
     n = like.numel()
-    pool = _pool(like.dtype, 2 * n // _POOL + 1 if n > _POOL // 2 else 1)
+    pool = _pool(like.dtype, 2 * n // _POOL + 1 if n > _POOL // 2 else 1)[which]
     start = random.randrange(pool.numel() - n)
     return pool[start : start + n].view(like.shape)
 
@@ -130,7 +141,7 @@ class Disturbance(Primitives):  # type: ignore[no-untyped-call]
     ) -> None:
         """Disturb one of an operation's results, in place."""
         real = torch.view_as_real(out) if out.is_complex() else out
-        noise = self._noise(real)
+        noise = _slice(real, self._random)
         if base in summation.UNDERFLOWS and real is out:
             summation.underflow(base, args, out, noise)
         real.addcmul_(_finite(real), noise)
@@ -149,16 +160,12 @@ class Disturbance(Primitives):  # type: ignore[no-untyped-call]
             return torch.view_as_complex(self._disturbed(parts, of_matrices))
         if operand.is_floating_point():
             size = _finite(operand)
-            if of_matrices and operand.ndim > 1 and operand.numel():
-                largest = size.abs().amax((-2, -1), keepdim=True) * math.sqrt(
-                    min(operand.shape[-2:])
-                )
-                size = largest.expand_as(operand)
-            return operand.addcmul(size, self._noise(operand))
+            if of_matrices and operand.ndim and operand.numel():
+                axes = (-2, -1)[-operand.ndim :]  # a vector is a matrix of one row
+                rows = min(operand.shape[-2:]) if operand.ndim > 1 else 1
+                size = size.abs().amax(axes, keepdim=True) * math.sqrt(rows)
+            return operand.addcmul(size, _slice(operand, self._random))
         return operand
-
-    def _noise(self, like: torch.Tensor) -> torch.Tensor:
-        return _slice(like, self._random)
 
 
 def _counts(func: Any, out: torch.Tensor) -> bool:

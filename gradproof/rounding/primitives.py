@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 ELEMENTARY = frozenset(
     """abs neg add sub rsub mul div reciprocal exp exp2 expm1 log log1p log2 erf erfc sin cos atan
     tanh sigmoid sqrt rsqrt square pow maximum minimum clamp clamp_min clamp_max relu amax amin max
-    min sum mean mm bmm mv dot addmm baddbmm addmv lerp addcmul addcdiv hypot
+    min sum mean mm bmm mv dot addmm baddbmm addmv addcmul addcdiv hypot
     eq ne lt le gt ge sign sgn isnan isinf logical_and logical_or logical_not bitwise_and
     bitwise_or bitwise_not argmax argmin any all where masked_fill sort topk cumsum prod""".split()
 )

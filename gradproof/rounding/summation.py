@@ -100,7 +100,7 @@ def underflow(base: str, args: Sequence[Any], out: torch.Tensor, noise: torch.Te
     noise     as in `add_sum`
     """
     limits = torch.finfo(out.dtype)
-    below = out.abs() < limits.tiny
+    below = (out < limits.tiny).logical_and_(out > -limits.tiny)  # |out| would be a large copy
     if not below.any():
         return
     out.mul_(torch.where(below, 1 - noise.abs() / limits.eps, 1))  # |noise| ≤ 2u = eps

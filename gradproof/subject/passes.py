@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.arrays import Array
+from gradproof.errors import told
 
 Dy = tuple[Array | None, ...]
 _REAL_PARTS = "return the real and the imaginary part as two outputs"
@@ -38,7 +39,9 @@ def forward(layer: Any, arrays: Sequence[Array | None]) -> Ran:
     """
     try:
         y, saved = layer.forward(*arrays)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, or what tells a test framework to skip
         raise Misconduct("y", f"forward raised {_said(error)}") from error
     outputs = tuple(map(_array, y if isinstance(y, tuple) else (y,)))
     for out in outputs:
@@ -65,10 +68,13 @@ def backward(layer: Any, ran: Ran, dy: Dy) -> dict[str, Array]:
     """
     try:
         grads = layer.backward(ran.saved, dy if ran.several else dy[0])
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise Misconduct("backward", f"backward raised {_said(error)}") from error
-    if not isinstance(grads, dict):
-        raise Misconduct("backward", f"backward returned {type(grads).__name__}, not a dictionary")
+    if type(grads) is not dict:  # a subclass may give others than it shows
+        given = type(grads).__name__
+        raise Misconduct("backward", f"backward returned {given}, not a plain dictionary")
     grads = {name: _array(g) for name, g in grads.items()}
     for name, g in grads.items():
         if type(g) is not np.ndarray:  # a subclass may say what it likes of itself
@@ -82,7 +88,7 @@ def _array(made: Any) -> Any:
 
 
 def _said(error: BaseException) -> str:
-    text = f"{type(error).__name__}: {error}"
+    text = told(error)
     if "read-only" in text:
         return f"{text} (it writes into something it received)"
     return text

@@ -95,7 +95,7 @@ FAULTS = [
     Fault(
         RELU,
         returned(ReLU, lambda g, d: g["x"]),
-        "backward: backward returned ndarray, not a dictionary",
+        "backward: backward returned ndarray, not a plain dictionary",
     ),
     Fault(
         RELU,

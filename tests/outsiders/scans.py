@@ -157,7 +157,7 @@ class CumProdLastAxis:
         s = dy.copy()
         for j in range(x.shape[-1] - 2, -1, -1):
             s[..., j] += times(x[..., j + 1], s[..., j + 1])
-        s[..., 1:] = times(s[..., 1:], y[..., :-1])
+        s[..., 1:] = times(y[..., :-1], s[..., 1:])
         return {"x": s}
 
 
