@@ -129,6 +129,8 @@ _COLUMN = {
     "storage": 2.0,
     "witnesses": 2.0,
     "report": 3.0,
+    "mutation": 1.0,
+    "checking": 2.0,
 }
 """Where a room stands from left to right; in the middle, if it is not named here."""
 _MIDDLE = 1.5

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gradproof.api import judge_case, replay
     from gradproof.cases.case import Case
+    from gradproof.checking.check import check
+    from gradproof.checking.result import Disagreement, Verdict
+    from gradproof.checking.sides import vjp
     from gradproof.errors import InputError
     from gradproof.judge.verdict import Finding, Judgement
     from gradproof.mutation.bug import Bug
@@ -45,6 +48,7 @@ __all__ = [
     "Bug",
     "Case",
     "CaseRules",
+    "Disagreement",
     "Draw",
     "Finding",
     "Index",
@@ -57,6 +61,8 @@ __all__ = [
     "Shape",
     "Spec",
     "Subject",
+    "Verdict",
+    "check",
     "choice",
     "index",
     "invertible",
@@ -73,11 +79,15 @@ __all__ = [
     "spec",
     "uniform",
     "unit",
+    "vjp",
 ]
 
 _NAMES_OF = {
     "api": "judge_case replay",
     "cases.case": "Case",
+    "checking.check": "check",
+    "checking.result": "Disagreement Verdict",
+    "checking.sides": "vjp",
     "errors": "InputError",
     "judge.verdict": "Finding Judgement",
     "mutation.bug": "Bug",

@@ -14,6 +14,7 @@ from gradproof.campaign.task import Done, Task
 from gradproof.campaign.watch import Watch, unwatched
 from gradproof.cases.case import NetworkCase
 from gradproof.counterexamples.write import write
+from gradproof.rounding.bound import visible_margins
 from gradproof.storage.part_file import PartFile
 from gradproof.storage.rows import Agreement, Example
 from gradproof.subject.subject import Subject
@@ -42,6 +43,7 @@ def _done(subject: Subject, folder: Path, run: str, task: Task, watch: Watch, sh
     with (
         PartFile(parts / f"agreement-{task.name}.jsonl", Agreement) as agreement,
         PartFile(parts / f"examples-{task.name}.jsonl", Example) as examples,
+        visible_margins(),
     ):
         for drawn, counterexample in examined(subject, folder, done, watch, shrink):
             judgement = drawn.judgement

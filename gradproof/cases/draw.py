@@ -15,7 +15,7 @@ from gradproof.cases.case import Case, case_of
 from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.cases.values import ANY, LAYOUTS, MILD, MILD_PARAMETERS, fill
 from gradproof.errors import InputError
-from gradproof.subject.entries import INTEGERS, CaseRule, Draw, Shape, Spec
+from gradproof.subject.entries import DTYPES, INTEGERS, CaseRule, Draw, Shape, Spec
 from gradproof.subject.layer import named_arguments
 
 
@@ -53,9 +53,8 @@ _MOST = 8192
 """The most numbers of a case; a matrix with two long axes would take a layer too long."""
 _ONE_IN_8 = st.integers(0, 7)
 _ONE_IN_40 = st.integers(0, 39)
-_BOTH = ("float64", "float32")
-_DTYPES = st.sampled_from(_BOTH)
-_FORMS = st.sampled_from([*product(_BOTH, LAYOUTS)])
+_DTYPES = st.sampled_from(DTYPES)
+_FORMS = st.sampled_from([*product(DTYPES, LAYOUTS)])
 _DY_HAZARDS = ("normal", "broadcast", "mixed-scales", "sparse", "tiny", "huge", "ones", "alone")
 _ANY = st.sampled_from([*product(ANY, ANY, _DY_HAZARDS)])
 _MILD = st.sampled_from([*product(MILD, MILD_PARAMETERS, _DY_HAZARDS)])
@@ -90,6 +89,8 @@ def cases(draw: Draw, rule: CaseRule, *, mild: bool = False) -> Case:
         spec = rule.rule(draw, draw_shape(draw, rule))
     hazards = draw(_MILD if mild else _ANY)
     dtype, layout = draw(_FORMS)
+    if dtype not in rule.dtypes:
+        (dtype,) = rule.dtypes
     return make_case(spec, dtype, hazards, layout, draw(_SEEDS))
 
 

@@ -12,7 +12,7 @@ from gradproof.cases.case import Case
 from gradproof.judge import conduct
 from gradproof.judge.verdict import Finding, fault
 from gradproof.oracle.layer import Oracle
-from gradproof.rounding.bound import Comparison, settle, within
+from gradproof.rounding.bound import Comparison, all_settled, settle
 
 
 def pair_up(
@@ -78,20 +78,20 @@ def measure(pending: dict[str, Comparison], oracle: Oracle) -> int:
     What costs least comes first, and settles nearly all: the terms of a sum of products, the
     kernel's own error, and the gradients of disturbed cotangents.
     """
-    if within(pending):
+    if all_settled(pending):
         return 0
     names = oracle.names
     gradients = {name: c for name, c in pending.items() if name in names}
-    terms = oracle.magnitudes(backward=not within(gradients))
+    terms = oracle.magnitudes(backward=not all_settled(gradients))
     for name, sizes in zip(oracle.quantities, terms, strict=bool(terms)):
-        if sizes is not None and name in pending and not pending[name].within():
+        if sizes is not None and name in pending and pending[name].unsettled():
             pending[name].add_terms(sizes)
 
     def backward() -> bool:
-        return not within(gradients)
+        return not all_settled(gradients)
 
     def unsettled(name: str) -> bool:
-        return name in pending and not pending[name].within()
+        return name in pending and pending[name].unsettled() > 0
 
     errors = oracle.kernel_errors(unsettled)
     taken = int(bool(terms)) + settle(pending, islice(errors, 1))

@@ -78,7 +78,8 @@ def judge_layer(subject: Subject, case: Case, clock: Clock, final: bool = True) 
         else:
             found += misdeeds
         if changed := changed_state(state):
-            found.append(fault("", case, "isolated", "y", changed, "disagree"))
+            place = 0 if "random" in changed else len(found)  # values may differ for that reason
+            found.insert(place, fault("", case, "isolated", "y", changed, "disagree"))
         if not final:
             return judgement
         look_closer(subject.twin, case, found)

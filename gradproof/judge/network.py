@@ -19,7 +19,7 @@ from gradproof.judge.verdict import Finding, Judgement, fault, settled
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.network import NetworkOracle
 from gradproof.oracle.tensors import Sample
-from gradproof.rounding.bound import Comparison, same, settle
+from gradproof.rounding.bound import Comparison, all_settled, same, settle
 from gradproof.subject import passes, program
 from gradproof.subject.layer import argument_kinds
 from gradproof.subject.passes import Misconduct, Ran
@@ -96,7 +96,7 @@ def _isolated(
         grads = {n: g for n, g in grads.items() if n in names or not alone.smooth}
         pending = pair_up(name, alone, ran.outputs, oracle.outputs[i], grads, expected, found)
         floors = 0
-        if not all(c.within() for c in pending.values()):
+        if not all_settled(pending):
             own = Oracle.of(subject.twin, alone)
             own.pull(alone.dy)
             floors = measure(pending, own)

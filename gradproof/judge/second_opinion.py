@@ -116,15 +116,17 @@ def _ask(twin: Callable[..., Any], finding: Finding, oracle: Oracle, own: str) -
         return
     at = np.unravel_index(int(np.abs(c.manual).argmax()), c.manual.shape)
     index = tuple(int(i) for i in at)
-    estimate = differences(case, finding.quantity, index)
     value = float(c.manual[index])
+    step = complex_step(case, finding.quantity, index)
+    if step is not None and not _apart(value, step, 0.0):
+        return
+    estimate = differences(case, finding.quantity, index)
     if estimate is None or not _apart(value, *estimate):
         return
     noise_of_y, noise = _noise(finding, oracle, index)
     estimate = differences(case, finding.quantity, index, noise_of_y)
     if estimate is None or not _apart(value, estimate[0], estimate[1] + noise):
         return
-    step = complex_step(case, finding.quantity, index)
     if step is not None and not _apart(value, step, noise):
         return
     if at_kink(twin, case, _DIRECTIONS):

@@ -50,6 +50,10 @@ class Oracle:
     def _run(self, inputs: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
         return tensors.call(self._function, inputs)
 
+    def differentiable(self) -> bool:
+        """Whether an output depends on an input that has a gradient."""
+        return any(out.requires_grad for out in self._outputs)
+
     def repeats(self) -> bool:
         """Whether a second run gives the same outputs, bit for bit: then it is a function."""
         again = map(as_array, self._run(self._inputs))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -102,6 +103,8 @@ def _composed(func: Any) -> Any:
         return func
     if func is torch.ops.prims.var.default:
         return _variance
+    if func.namespace == "prims":
+        return func.impl_aten  # as a custom operation it would load torch's compiler
     base = base_of(func)
     if base in ELEMENTARY or base in PASSIVE:
         return None
@@ -120,12 +123,27 @@ def _variance(x: torch.Tensor, dims: list[int], correction: float = 1, **_: Any)
     return squares / max(count - correction, 0)
 
 
+@cache
+def _uncompile_references() -> None:
+    """The same for the functions that decompositions call."""
+    for function in vars(torch._refs).values():
+        _unguard(function)
+
+
 def _uncompiled(decomposition: Any) -> Any:
     """The decomposition without its guard against torch's compiler.
 
     The guard loads the compiler when it is first called, which takes each process two seconds.
     """
-    inside = decomposition
-    while inside := getattr(inside, "__wrapped__", None):
-        inside.__dynamo_disable = inside  # where `torch._compile` keeps the guarded function
+    _uncompile_references()
+    _unguard(decomposition)
     return decomposition
+
+
+def _unguard(function: Any) -> None:
+    """Say of each function that a guard holds that it is the guarded one: `torch._compile` asks."""
+    while isinstance(function, FunctionType):
+        for cell in function.__closure__ or ():
+            if isinstance(cell.cell_contents, FunctionType):
+                cell.cell_contents.__dynamo_disable = cell.cell_contents  # type: ignore[attr-defined]
+        function = function.__dict__.get("__wrapped__")

@@ -10,6 +10,8 @@ Shape: TypeAlias = tuple[int, ...]
 Draw: TypeAlias = Callable[..., Any]
 
 
+DTYPES = ("float64", "float32")
+"""The dtypes in which a layer is judged, if its rule names no others."""
 INTEGERS = ("index", "permutation")
 """Domains of integers."""
 
@@ -122,11 +124,12 @@ Rule: TypeAlias = Callable[[Draw, Shape], Spec]
 
 @dataclass(frozen=True)
 class CaseRule:
-    """A layer's case strategy and which shapes of its first argument it takes."""
+    """A layer's case strategy; which shapes of its first argument and which dtypes it takes."""
 
     rule: Rule
     rank: tuple[int, int]
     empty: bool
+    dtypes: tuple[str, ...] = DTYPES
 
 
 class CaseRules(dict[type, CaseRule]):
@@ -134,16 +137,22 @@ class CaseRules(dict[type, CaseRule]):
 
     The harness draws x, the shape of the layer's first argument, with `rank` axes (inclusive), an
     axis of length 0 among them only if `empty`. The strategy then says what fits it. It may give
-    the first argument another shape than x; such a case is not placed inside networks.
+    the first argument another shape than x; such a case is not placed inside networks. A layer that
+    takes one dtype only says so in `dtypes`.
     """
 
     def __call__(
-        self, kind: type, *, rank: tuple[int, int] = (1, 4), empty: bool = True
+        self,
+        kind: type,
+        *,
+        rank: tuple[int, int] = (1, 4),
+        empty: bool = True,
+        dtypes: tuple[str, ...] = DTYPES,
     ) -> Callable[[Rule], Rule]:
         def register(rule: Rule) -> Rule:
             if kind in self:
                 raise ValueError(f"{kind.__name__} has two case strategies")
-            self[kind] = CaseRule(rule, rank, empty)
+            self[kind] = CaseRule(rule, rank, empty, dtypes)
             return rule
 
         return register

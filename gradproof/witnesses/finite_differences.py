@@ -54,6 +54,8 @@ def _extrapolated(case: Case, line: Line, array: Array, noise: float) -> tuple[f
         if len(centrals) > 2:
             before, now = ((4 * b - a) / 3 for a, b in (centrals[-3:-1], centrals[-2:]))
             lost = rounding / h
+            if best is not None and lost >= best[1]:
+                break  # it only grows, and the error with it
             error = abs(now - before) + lost
             together = gaps[-1] <= 0.75 * gaps[-2] + lost
             if together and math.isfinite(error) and (best is None or error < best[1]):

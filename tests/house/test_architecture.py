@@ -40,6 +40,7 @@ MAY_IMPORT = {
 
 LATE = {
     "flint": "need not be installed",
+    "pandas": "need not be installed, and is for those who ask for a table",
     "gradproof.report.build": "takes seconds, and a subject that only makes a Section needs it not",
 }
 """What a room imports late, when a function runs, and why; the doors may import anything late."""

@@ -1,0 +1,145 @@
+"""The answer to a check: true or false, in words, as a mapping, as a table."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from gradproof.cases.case import Case
+from gradproof.cases.file import save
+from gradproof.errors import InputError
+from gradproof.judge.verdict import BAD, Finding, Judgement
+from gradproof.storage.atomic import write_text
+
+OK = "agree"
+NOTHING = "vacuous"
+
+
+@dataclass
+class Verdict:
+    """Whether a backward pass is right: a truth value with its reasons.
+
+    name          of what was checked
+    judgements    one for each case, as it was drawn
+    smallest      the disagreement in its smallest case; None if there is none
+    message       what is said of it, as `gradproof verify` prints it; "" if there is none
+
+    `str()` is the message, or one line. `dict()` gives a word for each thing that is checked:
+    "y", the gradient of each input, "conduct".
+    """
+
+    name: str
+    judgements: list[Judgement]
+    smallest: Judgement | None = None
+    message: str = ""
+    _words: dict[str, str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._words = self._in_words()
+
+    def __bool__(self) -> bool:
+        return self.smallest is None and any(j.verdict != NOTHING for j in self.judgements)
+
+    def _in_words(self) -> dict[str, str]:
+        """The worst word for each array, and for conduct."""
+        words: dict[str, str] = {}
+        conduct = OK
+        for finding in self._findings():
+            if finding.failed and finding.comparison is None:
+                conduct = finding.verdict
+                continue
+            before = words.get(finding.quantity, NOTHING)
+            worse = _ORDER.index(finding.verdict) > _ORDER.index(before)
+            words[finding.quantity] = finding.verdict if worse else before
+        return words | {"conduct": conduct}
+
+    def _findings(self) -> Iterator[Finding]:
+        for judgement in self.judgements:
+            yield from judgement.findings
+
+    def keys(self) -> list[str]:
+        """What is checked."""
+        return list(self._words)
+
+    def __getitem__(self, what: str) -> str:
+        return self._words[what]
+
+    @property
+    def disagreements(self) -> list[Finding]:
+        """What is wrong, in the smallest case that shows it."""
+        return [] if self.smallest is None else [f for f in self.smallest.findings if f.failed]
+
+    @property
+    def table(self) -> Any:
+        """A pandas DataFrame of all arrays: one row each, with its error in units of its bound.
+
+        Raises    InputError without pandas
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise InputError("the table needs pandas: pip install gradproof[report]") from error
+        rows = [
+            f.row("", str(i), "")
+            for i, judgement in enumerate(self.judgements)
+            for f in judgement.findings
+        ]
+        shown = "example quantity dtype shape max_abs_diff worst_ratio bound verdict cause".split()
+        return pd.DataFrame([{c: getattr(row, c) for c in shown} for row in rows], columns=shown)
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the smallest case as .npz, and the message beside it as .txt; returns the path.
+
+        The file holds "arg:…" for each input and "dy:0", … for each cotangent; `numpy.load` reads
+        it.
+
+        Raises    InputError when nothing disagrees
+        """
+        if self.smallest is None or self.smallest.culprit is None:
+            raise InputError(f"{self.name} does not disagree, so there is no case to save")
+        path = Path(path).with_suffix(".npz")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        case = self.smallest.culprit.case
+        assert isinstance(case, Case)
+        save(path, case)
+        write_text(path.with_suffix(".txt"), self.message)
+        return path
+
+    def __str__(self) -> str:
+        if self.message:
+            return self.message.rstrip()
+        counts = Counter(f.verdict for f in self._findings())
+        said = [f"{counts[v]} {words}" for v, words in _ALSO.items() if counts[v]]
+        also = f" ({'; '.join(said)})" if said else ""
+        number = f"{len(self.judgements)} cases, {counts.total()} arrays"
+        if not self:
+            return f"{self.name}: nothing could have failed in {number}{also}"
+        unseen = [name for name, word in self._words.items() if word == NOTHING]
+        never = f"; no case could have shown {', '.join(unseen)} to be wrong" if unseen else ""
+        ratios = [f.figures.worst_ratio for f in self._findings() if f.measured and f.comparison]
+        far = f"; errors are at most {max(ratios, default=0.0):.2g} of their bounds"
+        return f"{self.name} agrees with PyTorch in {number}{far}{also}{never}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+class Disagreement(AssertionError):
+    """A backward pass is wrong; `verdict` has all that is known."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(str(verdict))
+        self.verdict = verdict
+
+
+_ORDER = [NOTHING, OK, "reference", "convention", *BAD]
+_ALSO = {
+    NOTHING: "could not have failed",
+    "reference": "where PyTorch is inaccurate",
+    "convention": "with another choice at a kink",
+}

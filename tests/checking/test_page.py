@@ -1,0 +1,50 @@
+"""The page `docs/one-call.md` does what it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="layers are judged against torch")
+
+# ruff: noqa: E402  (torch is looked for first)
+from hypothesis import strategies as st
+
+import gradproof
+
+PAGE = (Path(__file__).parents[2] / "docs" / "one-call.md").read_text(encoding="utf-8")
+EXAMPLE, VARYING = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+SAID = re.findall(r"```text\n(.*?)```", PAGE, re.S)[0]
+FORGOTTEN = "dy - dy.mean(-1, keepdim=True)"
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_example_is_short() -> None:
+    lines = [line for line in EXAMPLE.splitlines() if line.strip() and line[0] != "#"]
+    assert len(lines) <= 15
+
+
+def test_the_example_finds_the_bug_and_names_it() -> None:
+    with pytest.raises(gradproof.Disagreement) as caught:
+        exec(EXAMPLE, {})
+    said = squeezed(str(caught.value))
+    for line in SAID.splitlines():
+        assert squeezed(line) in said
+
+
+def test_mended_it_agrees() -> None:
+    term = re.findall(r"With `(- [^`]*)` in the bracket", PAGE)[0]
+    assert EXAMPLE.count(FORGOTTEN) == 1
+    exec(EXAMPLE.replace(FORGOTTEN, f"{FORGOTTEN} {term}"), {})
+
+
+def test_shapes_may_vary() -> None:
+    held: dict[str, object] = {"gradproof": gradproof, "st": st}
+    exec(VARYING, held)
+    verdict = gradproof.check(torch.mul, torch.mul, held["inputs"], cases=10)
+    assert len(set(verdict.table["shape"])) > 1
