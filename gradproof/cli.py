@@ -139,6 +139,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     listing.set_defaults(command=_list)
 
+    checking = commands.add_parser(
+        "check",
+        help="judge one function of your own",
+        description="Judge one hand-written backward pass against PyTorch, on drawn cases.",
+    )
+    checking.add_argument("function", help="what has the backward pass: package.module:name")
+    checking.add_argument(
+        "--reference", required=True, help="the same function of tensors: package.module:name"
+    )
+    checking.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        help="an input, such as 'real(4, 8)' or 'ids=index(10, 4)'; once for each",
+    )
+    checking.add_argument("--cases", type=_count, default=100, help="to draw (%(default)s)")
+    checking.add_argument("--seed", type=_natural, default=0, help=seed)
+    checking.add_argument(
+        "--dtypes", type=_names, default=("float64", "float32"), help="float64, float32 or both"
+    )
+    checking.add_argument("--save", type=Path, help="where to write the smallest case, as .npz")
+    checking.add_argument("--json", action="store_true", help="print JSON, for a program to read")
+    checking.set_defaults(command=_check)
     replay = commands.add_parser(
         "replay",
         help="judge a saved counterexample again",
@@ -281,6 +304,27 @@ def _list(_: argparse.Namespace) -> int:
 
     terminal.show_layers(load_subject(project_root()))
     return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    import json
+
+    from gradproof.checking.check import check
+    from gradproof.checking.command import inputs, named_object
+
+    verdict = check(
+        named_object(options.function),
+        named_object(options.reference),
+        inputs(options.input),
+        dtypes=options.dtypes,
+        cases=options.cases,
+        seed=options.seed,
+        raise_exception=False,
+    )
+    if options.save and verdict.smallest is not None:
+        verdict.save(options.save)
+    print(json.dumps(verdict.as_json(), indent=2) if options.json else verdict)
+    return 0 if verdict else 1
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -15,9 +15,10 @@ from gradproof.cases.draw import make_case
 from gradproof.checking.inputs import inputs_of, names_of
 from gradproof.checking.result import Disagreement, Verdict
 from gradproof.checking.sides import layer_of, name_of
-from gradproof.counterexamples.message import describe, explain_culprit
+from gradproof.counterexamples.message import describe, explain_with, likely_cause
 from gradproof.errors import InputError, told
 from gradproof.judge.layer import NO_FUNCTION
+from gradproof.judge.vote import votes
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.tensors import ReferenceFault
 from gradproof.rounding.bound import visible_margins
@@ -84,8 +85,14 @@ def check(
 def _with(verdict: Verdict, subject: Subject, drawn: Drawn) -> Verdict:
     """The verdict after one more case."""
     smallest = drawn.shrunk or (drawn.judgement if drawn.judgement.flagged else None)
-    message = "" if smallest is None else explain_culprit(subject, smallest, "")
-    return Verdict(verdict.name, [*verdict.judgements, drawn.judgement], smallest, message)
+    judgements = [*verdict.judgements, drawn.judgement]
+    if smallest is None:
+        return Verdict(verdict.name, judgements)
+    cause = likely_cause(subject, smallest)
+    message = explain_with(cause, subject, smallest, "")
+    assert smallest.culprit is not None
+    said = votes(subject, smallest.culprit)
+    return Verdict(verdict.name, judgements, smallest, message, cause, said)
 
 
 def _subject(

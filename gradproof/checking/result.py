@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ from typing import Any
 from gradproof.cases.case import Case
 from gradproof.cases.file import save
 from gradproof.errors import InputError
-from gradproof.judge.verdict import BAD, Finding, Judgement
+from gradproof.judge.verdict import BAD, Finding, Judgement, Votes
 from gradproof.storage.atomic import write_text
 
+FORMAT = 1
+"""Version of what `as_json` returns."""
 OK = "agree"
 NOTHING = "vacuous"
 
@@ -28,6 +31,7 @@ class Verdict:
     judgements    one for each case, as it was drawn
     smallest      the disagreement in its smallest case; None if there is none
     message       what is said of it, as `gradproof verify` prints it; "" if there is none
+    cause         what was probably forgotten;  votes: who says which side is right
 
     `str()` is the message, or one line. `dict()` gives a word for each thing that is checked:
     "y", the gradient of each input, "conduct".
@@ -37,6 +41,8 @@ class Verdict:
     judgements: list[Judgement]
     smallest: Judgement | None = None
     message: str = ""
+    cause: str = ""
+    votes: Votes | None = None
     _words: dict[str, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +98,35 @@ class Verdict:
         shown = "example quantity dtype shape max_abs_diff worst_ratio bound verdict cause".split()
         return pd.DataFrame([{c: getattr(row, c) for c in shown} for row in rows], columns=shown)
 
+    def as_json(self) -> dict[str, Any]:
+        """The verdict for a program to read, as `gradproof check --json` prints it.
+
+        Numbers that are not finite are None.
+        """
+        said: dict[str, Any] = {
+            "format": FORMAT,
+            "name": self.name,
+            "agrees": bool(self),
+            "checks": dict(self),
+            "cases": len(self.judgements),
+            "message": str(self),
+            "disagreement": None,
+        }
+        wrong = None if self.smallest is None else self.smallest.culprit
+        if wrong is None:
+            return said
+        about: dict[str, Any] = {"quantity": wrong.quantity, "cause": self.cause or wrong.cause}
+        if self.votes is not None:
+            about["votes"] = {"agreement": self.votes.agreement, "verdict": self.votes.verdict}
+        if wrong.comparison is not None:
+            figures = vars(wrong.figures)
+            kept = "worst_index manual reference bound worst_ratio n_over".split()
+            about |= {name: _plain(figures[name]) for name in kept}
+        about["fine"] = [q for q, word in self._words.items() if word == OK]
+        about["dtype"] = wrong.case.dtype
+        about["shapes"] = {n: a.shape for n, a in wrong.case.arrays.items() if a is not None}
+        return said | {"disagreement": about}
+
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the smallest case as .npz, and the message beside it as .txt; returns the path.
 
@@ -135,6 +170,11 @@ class Disagreement(AssertionError):
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(str(verdict))
         self.verdict = verdict
+
+
+def _plain(value: Any) -> Any:
+    """A number for JSON, which has neither infinity nor NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 _ORDER = [NOTHING, OK, "reference", "convention", *BAD]

@@ -203,8 +203,21 @@ def explain_culprit(
     subject: Subject, judgement: Judgement, command: str, shrunk_from: str = ""
 ) -> str:
     """The whole message on a judgement's first fault."""
+    return explain_with(likely_cause(subject, judgement), subject, judgement, command, shrunk_from)
+
+
+def likely_cause(subject: Subject, judgement: Judgement) -> str:
+    """What was probably forgotten in a judgement's first fault."""
+    finding = judgement.culprit
+    assert finding is not None
+    return diagnose(subject, finding, beside(judgement, finding), SECONDS)
+
+
+def explain_with(
+    cause: str, subject: Subject, judgement: Judgement, command: str, shrunk_from: str = ""
+) -> str:
+    """The whole message, where the cause is known already."""
     finding = judgement.culprit
     assert finding is not None
     siblings = beside(judgement, finding)
-    cause = diagnose(subject, finding, siblings, SECONDS)
     return explain(finding, siblings, votes(subject, finding), cause, command, shrunk_from)

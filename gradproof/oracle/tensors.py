@@ -22,10 +22,10 @@ CHEAP = 4
 """The most cheap samples, in which only cotangents are disturbed."""
 THOROUGH = 32
 """The most thorough samples, in which all arithmetic is disturbed."""
-HASTY = 6
-"""The most thorough samples where a verdict is not final."""
 CURVED = 4
 """The most samples after these, of what grows with the square of a sum's error."""
+HASTY = 4, 1
+"""The same two where a verdict is not final."""
 
 
 class ReferenceFault(Exception):
@@ -49,13 +49,13 @@ def laid_out(array: Array) -> Tensor:
 
 @contextmanager
 def fewer_samples() -> Iterator[None]:
-    """Within it at most HASTY thorough samples are taken."""
-    global THOROUGH  # noqa: PLW0603  (one case is judged at a time)
-    before, THOROUGH = THOROUGH, min(THOROUGH, HASTY)
+    """Within it few samples are taken: for a verdict that is not final."""
+    global THOROUGH, CURVED
+    before, (THOROUGH, CURVED) = (THOROUGH, CURVED), HASTY
     try:
         yield
     finally:
-        THOROUGH = before
+        THOROUGH, CURVED = before
 
 
 def tensor(array: Array, smooth: bool = False) -> Tensor:

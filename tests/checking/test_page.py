@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import gradproof
 
 PAGE = (Path(__file__).parents[2] / "docs" / "one-call.md").read_text(encoding="utf-8")
-EXAMPLE, VARYING = re.findall(r"```python\n(.*?)```", PAGE, re.S)
-SAID = re.findall(r"```text\n(.*?)```", PAGE, re.S)[0]
+EXAMPLE, VARYING = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+SAID = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[0]
 FORGOTTEN = "dy - dy.mean(-1, keepdim=True)"
 
 
