@@ -8,7 +8,7 @@ from typing import Any
 import hypothesis
 import numpy as np
 
-from gradproof.campaign.search import Drawn, judged
+from gradproof.campaign.search import judged
 from gradproof.campaign.task import Task
 from gradproof.cases.case import Case, cast, received
 from gradproof.cases.draw import make_case
@@ -18,6 +18,7 @@ from gradproof.checking.sides import layer_of, name_of
 from gradproof.counterexamples.message import describe, explain_with, likely_cause
 from gradproof.errors import InputError, told
 from gradproof.judge.layer import NO_FUNCTION
+from gradproof.judge.verdict import Judgement
 from gradproof.judge.vote import votes
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.tensors import ReferenceFault
@@ -34,7 +35,7 @@ def check(
     inputs: Any,
     *,
     names: Sequence[str] | None = None,
-    dtypes: Sequence[str] = DTYPES,
+    dtypes: Sequence[Any] = DTYPES,
     cases: int = 100,
     seed: int = 0,
     conventions: str = "",
@@ -61,38 +62,44 @@ def check(
     Raises    Disagreement, an AssertionError, with the message that `gradproof verify` prints
               InputError, one sentence, where it cannot be judged
     """
-    unknown = [str(d) for d in dtypes if str(d) not in DTYPES]
-    if unknown or not dtypes:
+    chosen = tuple(_dtype_name(d) for d in dtypes)
+    if not chosen or not set(chosen) <= set(DTYPES):
         raise InputError(
-            f"dtypes are {' or '.join(DTYPES)} or both, not {', '.join(unknown) or 'none'}"
+            f"dtypes are {' or '.join(DTYPES)} or both, not {', '.join(chosen) or 'none'}"
         )
     if cases < 1:
         raise InputError(f"cases is how many are drawn, at least 1, not {cases}")
-    subject = _subject(func, reference, inputs, names, tuple(map(str, dtypes)), conventions)
+    subject = _subject(func, reference, inputs, names, chosen, conventions)
     (name,) = subject.layers
     task = Task("layer", name, cases, seed)
-    verdict = Verdict(name, [])
+    judgements: list[Judgement] = []
+    verdict: Verdict | None = None
     with visible_margins():
         for drawn in judged(subject, task):
-            verdict = _with(verdict, subject, drawn)
-            if verdict.smallest is not None:
+            judgements.append(drawn.judgement)
+            if drawn.judgement.flagged:
+                verdict = _explained(subject, judgements, drawn.shrunk or drawn.judgement)
                 break
+    if verdict is None:
+        verdict = Verdict(name, judgements)
     if raise_exception and not verdict:
         raise Disagreement(verdict)
     return verdict
 
 
-def _with(verdict: Verdict, subject: Subject, drawn: Drawn) -> Verdict:
-    """The verdict after one more case."""
-    smallest = drawn.shrunk or (drawn.judgement if drawn.judgement.flagged else None)
-    judgements = [*verdict.judgements, drawn.judgement]
-    if smallest is None:
-        return Verdict(verdict.name, judgements)
+def _dtype_name(dtype: Any) -> str:
+    """The name of a dtype, which may be one of torch or NumPy."""
+    name = getattr(dtype, "__name__", str(dtype))
+    return str(name).removeprefix("torch.")
+
+
+def _explained(subject: Subject, judgements: list[Judgement], smallest: Judgement) -> Verdict:
+    """The verdict where something disagrees, with what is said of its smallest case."""
+    assert smallest.culprit is not None
     cause = likely_cause(subject, smallest)
     message = explain_with(cause, subject, smallest, "")
-    assert smallest.culprit is not None
     said = votes(subject, smallest.culprit)
-    return Verdict(verdict.name, judgements, smallest, message, cause, said)
+    return Verdict(smallest.culprit.kind, judgements, smallest, message, cause, said)
 
 
 def _subject(
@@ -142,7 +149,8 @@ def _try_once(subject: Subject, spec: Spec, dtype: str) -> None:
     try:
         oracle = Oracle.of(subject.twin, case)
     except ReferenceFault as error:
-        raise InputError(f"{error}; it was given {shown}") from error
+        said = " ".join(str(error).split())
+        raise InputError(f"{said}; it was given {shown}") from error
     if not oracle.differentiable():
         raise InputError(
             "the reference's outputs do not depend on an input that has a gradient; write it with "

@@ -18,7 +18,6 @@ from gradproof.judge.layer import judge_layer
 from gradproof.judge.optimizer import judge_update
 from gradproof.judge.verdict import Finding
 from gradproof.oracle.optimizer import ReferenceStep, as_arrays
-from gradproof.oracle.tensors import fewer_samples
 from gradproof.subject import passes
 from gradproof.subject.passes import Ran
 from gradproof.subject.subject import Subject
@@ -202,8 +201,7 @@ def _judged(
     if not isinstance(case, UpdateCase):
         dy = tuple(None if d is None else np.asarray(r.standard_normal(d.shape)) for d in case.dy)
         moved = replace(case, dtype="float64", arrays=arrays, dy=dy)
-        with fewer_samples():  # a cause is looked for, no verdict
-            return judge_layer(subject, moved, Clock(), final=False).findings
+        return judge_layer(subject, moved, Clock(), final=False).findings
     before = {
         n: a if _counts(n, a) else (move if n.endswith(".grad") else _moved)(a, r)
         for n, a in case.before.items()

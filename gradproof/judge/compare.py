@@ -12,6 +12,7 @@ from gradproof.cases.case import Case
 from gradproof.judge import conduct
 from gradproof.judge.verdict import Finding, fault
 from gradproof.oracle.layer import Oracle
+from gradproof.oracle.tensors import in_a_hurry
 from gradproof.rounding.bound import Comparison, all_settled, settle
 
 
@@ -97,5 +98,8 @@ def measure(pending: dict[str, Comparison], oracle: Oracle) -> int:
     taken = int(bool(terms)) + settle(pending, islice(errors, 1))
     taken += settle(gradients, oracle.cheap_samples(), while_it_pays=True)
     taken += settle(pending, errors, while_it_pays=True)
-    taken += settle(pending, oracle.thorough_samples(backward))
-    return taken + settle(pending, errors)
+    thorough = oracle.thorough_samples(backward)
+    taken += settle(pending, islice(thorough, 1))
+    left = {n: c for n, c in pending.items() if not (in_a_hurry() and c.hopeless())}
+    taken += settle(left, thorough)
+    return taken + settle(left, errors)

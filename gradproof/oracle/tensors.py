@@ -58,6 +58,11 @@ def fewer_samples() -> Iterator[None]:
         THOROUGH, CURVED = before
 
 
+def in_a_hurry() -> bool:
+    """Whether few samples are taken."""
+    return (THOROUGH, CURVED) == HASTY
+
+
 def tensor(array: Array, smooth: bool = False) -> Tensor:
     """A tensor with memory of its own."""
     made = torch.from_numpy(np.array(array, order="C"))

@@ -27,6 +27,7 @@ import numpy as np
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 _LEFT = 1 / 4
 """The share that a sample may leave on average, to be worth its time."""
+_GROSS = 2.0**20
 C = 16.0
 """Errors of up to C noise floors are rounding; `make calibrate` measures what C buys."""
 
@@ -135,6 +136,14 @@ class Comparison:
 
     def _errors_left(self) -> Array:
         return np.asarray(self.error.reshape(-1)[self._open])
+
+    def hopeless(self) -> bool:
+        """Whether an entry is so far over its bound that no sample will help."""
+        if not self.unsettled():
+            return False
+        with np.errstate(over="ignore"):
+            far = _GROSS * C * self.floor.reshape(-1)[self._open]
+        return bool((self._errors_left() > far).any())
 
     def within(self) -> bool:
         """Whether no entry is over its bound."""

@@ -126,7 +126,7 @@ def noticed(size: float, cases: Sequence[Case]) -> float:
 
 
 def test_sensitivity_is_what_the_judge_notices() -> None:
-    smallest = sensitivity(SUBJECT, Task("sensitivity", "Tanh", 6, 0))
+    smallest = sensitivity(SUBJECT, Task("sensitivity", "Tanh", 12, 1))
     assert smallest["float64"] < 1e-12
     assert 1e-7 < smallest["float32"] < 1e-3
     cases = [case for case in drawn(SUBJECT, Tanh, 20) if case.dtype == "float64"]

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch", reason="layers are judged against torch")
 
-# ruff: noqa: E402  (torch is looked for first)
+
 from gradproof import InputError, index, real
 from gradproof.checking.command import entry, inputs
 from gradproof.cli import main
