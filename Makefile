@@ -27,8 +27,9 @@ lint: .venv/.complete  ## check style, types and the form of the repository
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sp-repo-review .
-bench: .venv/.complete  ## time both sides
+bench: .venv/.complete  ## time both sides, and what a verdict costs
 	$(PYTHON_M) benchmarks
+	$(PYTHON_M) benchmarks.verdict_cost
 rivals: .venv/.rivals  ## compare with other gradient checkers (ten minutes) [LAYERS= SEED=]
 	$(PYTHON_M) benchmarks.rivals $(call given,LAYERS SEED)
 mutation: .venv/.mutation  ## change the judge's code; do its tests notice? (an hour) [SEED= JOBS=]

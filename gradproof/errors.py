@@ -7,6 +7,10 @@ class InputError(Exception):
     """One clear sentence: what was given, what was expected, what to do."""
 
 
+class Stop(BaseException):
+    """The judge ends what runs too long; nothing on the way may catch it."""
+
+
 def told(error: BaseException) -> str:
     """The type and the words of somebody else's exception, which may have none to give."""
     try:

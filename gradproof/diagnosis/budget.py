@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
+from gradproof.errors import Stop
+
 SECONDS = 5.0
 """For the cause of one disagreement, where somebody waits for it."""
 _until = math.inf
 
 
-class TimeIsUp(BaseException):
-    """The search took too long. No `except Exception` on the way catches it."""
+class TimeIsUp(Stop):
+    """The search took too long."""
 
 
 @contextmanager

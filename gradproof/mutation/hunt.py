@@ -16,6 +16,7 @@ from gradproof.campaign.search import judged, right_cases, task_of
 from gradproof.campaign.task import Task
 from gradproof.cases.case import NetworkCase, received
 from gradproof.diagnosis.diagnose import diagnose
+from gradproof.errors import Stop
 from gradproof.judge.clock import Clock
 from gradproof.judge.dispatch import judge
 from gradproof.judge.verdict import Judgement, beside
@@ -31,8 +32,8 @@ TRIED, JUDGED = 200, 6
 """The most networks run to find those that show the bug, and the most of these judged."""
 
 
-class TimeUp(BaseException):
-    """The bug makes something run too long. No `except Exception` catches it."""
+class TimeUp(Stop):
+    """The bug makes something run too long."""
 
 
 @dataclass(frozen=True)

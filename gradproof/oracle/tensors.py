@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gradproof.arrays import Array
-from gradproof.errors import InputError, told
+from gradproof.errors import InputError, Stop, told
 from gradproof.rounding.bound import C
 from gradproof.rounding.disturb import Disturbance
 from gradproof.subject.program import as_tuple
@@ -76,7 +76,7 @@ def call(function: Callable[..., Any], inputs: Sequence[Tensor | None]) -> tuple
     """
     try:
         outputs = as_tuple(function(*inputs))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stop):
         raise
     except BaseException as error:
         raise ReferenceFault(f"the reference raised {told(error)}") from error

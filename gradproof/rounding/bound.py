@@ -28,6 +28,7 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 _LEFT = 1 / 4
 """The share that a sample may leave on average, to be worth its time."""
 _GROSS = 2.0**20
+"""An error so many times its bound is no rounding, whatever more samples would say."""
 C = 16.0
 """Errors of up to C noise floors are rounding; `make calibrate` measures what C buys."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.arrays import Array
-from gradproof.errors import told
+from gradproof.errors import Stop, told
 
 Dy = tuple[Array | None, ...]
 _REAL_PARTS = "return the real and the imaginary part as two outputs"
@@ -39,7 +39,7 @@ def forward(layer: Any, arrays: Sequence[Array | None]) -> Ran:
     """
     try:
         y, saved = layer.forward(*arrays)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stop):
         raise
     except BaseException as error:  # SystemExit, or what tells a test framework to skip
         raise Misconduct("y", f"forward raised {_said(error)}") from error
@@ -68,7 +68,7 @@ def backward(layer: Any, ran: Ran, dy: Dy) -> dict[str, Array]:
     """
     try:
         grads = layer.backward(ran.saved, dy if ran.several else dy[0])
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stop):
         raise
     except BaseException as error:
         raise Misconduct("backward", f"backward raised {_said(error)}") from error
