@@ -103,11 +103,10 @@ def _composed(func: Any) -> Any:
         return func
     if func is torch.ops.prims.var.default:
         return _variance
-    if func.namespace == "prims":
-        return func.impl_aten  # as a custom operation it would load torch's compiler
     base = base_of(func)
     if base in ELEMENTARY or base in PASSIVE:
-        return None
+        # As a custom operation it would load torch's compiler; its twin does not.
+        return func.impl_aten if func.namespace == "prims" else None
     if func in decomposition_table:
         return _uncompiled(decomposition_table[func])
     if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSITE):
