@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from gradproof.judge.optimizer import pair_up as pair_up_steps
 from gradproof.judge.verdict import SEVERITY, Finding, Judgement, fault, settled
 from gradproof.oracle.optimizer import ReferenceStep, as_arrays, noise_samples
 from gradproof.oracle.tensors import CHEAP
-from gradproof.rounding.bound import Comparison, settle
+from gradproof.rounding.bound import Comparison, all_settled, settle, visible_margins
 from gradproof.subject import passes
 from gradproof.subject.layer import argument_kinds
 from gradproof.subject.passes import Misconduct
@@ -91,9 +92,10 @@ class Locked:
         after = as_arrays(ReferenceStep(self._subject, update)())
         done = LockedStep(Moved(float(loss), grads, *after))
         done.verdicts = dict.fromkeys(self._training.layers, "agree")
-        own = self._gradients(number, params, batch, loss, grads, done, every)
-        if own is not None:
-            self._update(update, done, every, own)
+        with visible_margins() if every else nullcontext():  # their findings are shown
+            own = self._gradients(number, params, batch, loss, grads, done, every)
+            if own is not None:
+                self._update(update, done, every, own)
         return done
 
     def _gradients(
@@ -128,7 +130,7 @@ class Locked:
         pending = pair_up("", case, ran.outputs, [loss], own, expected, found)
         for finding in found:
             finding.depth = "free"
-        if not all(c.within() for c in pending.values()):
+        if not all_settled(pending):
             settle(pending, self._samples(params, batch, {"y": loss, **grads}))
         done.arrays += len(pending)
         found += _settled(pending, case, "", "free", every)
@@ -166,7 +168,7 @@ class Locked:
         made = flat(new_params, new_state)
         pending = pair_up_steps(path, case, made, flat(expected.params, expected.state), found)
         # A rule updates each parameter by itself, so only those in doubt are disturbed.
-        doubted = {case.owner(q) for q, c in pending.items() if not c.within()}
+        doubted = {case.owner(q) for q, c in pending.items() if c.unsettled()}
         if doubted:
             some = replace(
                 case,
