@@ -52,6 +52,8 @@ def _step(case: Case, quantity: str, index: tuple[int, ...], line: Line) -> floa
     assert array is not None
     here = abs(float(array[index]))
     scale = float(np.abs(array).max(initial=0.0)) or 1.0
+    if not math.isfinite(scale):
+        raise Abstains
     h = 1e-30 * (here or scale) or float(np.finfo(np.float64).tiny)
     slope = pair(case, line(1j * h)).imag / h
     if not math.isfinite(slope):

@@ -20,7 +20,7 @@ from manual.layers.linear import Linear
 from manual.layers.reduce import Max
 from manual.layers.softmax import LogSoftmax, Softmax
 from manual.losses.regression import MSELoss
-from tests.planted import GATED, SUBJECT, case_of, judged, normal
+from tests.planted import GATED, SUBJECT, case_of, judged, normal, on
 
 X = normal(4, 3)
 
@@ -131,3 +131,13 @@ def test_differences_abstain_at_a_kink() -> None:
     for rule in (np.abs, np.sqrt):
         case = Case(_Told(rule), {"x": np.zeros(1)}, {"x": "real"}, "float64", dy=(np.ones(1),))
         assert differences(case, "x", (0,)) is None
+
+
+def test_a_step_from_a_subnormal_number_is_no_division_by_zero() -> None:
+    case = on(Sigmoid(), [1.0, 1.0], x=np.array([5e-324, 1.0]))
+    assert complex_step(case, "x", (0,)) == pytest.approx(0.25)
+
+
+def test_beside_an_infinite_number_they_are_silent_and_come_to_an_end() -> None:
+    case = on(Sigmoid(), [1.0, 1.0], x=np.array([np.inf, 1.0]))
+    assert complex_step(case, "x", (1,)) is None
