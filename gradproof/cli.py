@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from gradproof import __version__
 from gradproof.campaign.watch import LIMIT
 from gradproof.errors import InputError
+from gradproof.subject.entries import DTYPES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,9 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     checking.add_argument("--cases", type=_count, default=100, help="to draw (%(default)s)")
     checking.add_argument("--seed", type=_natural, default=0, help=seed)
-    checking.add_argument(
-        "--dtypes", type=_names, default=("float64", "float32"), help="float64, float32 or both"
-    )
+    checking.add_argument("--dtypes", type=_names, default=DTYPES, help="float64, float32 or both")
     checking.add_argument("--save", type=Path, help="where to write the smallest case, as .npz")
     checking.add_argument("--json", action="store_true", help="print JSON, for a program to read")
     checking.set_defaults(command=_check)

@@ -17,3 +17,8 @@ def told(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001  (it is theirs)
         return type(error).__name__
+
+
+def in_one_line(error: BaseException, most: int = 200) -> str:
+    """The same without line breaks, and no longer than so many characters."""
+    return " ".join(told(error).split())[:most]

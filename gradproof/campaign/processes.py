@@ -21,7 +21,7 @@ import torch
 
 from gradproof.campaign.task import Done, Task
 from gradproof.campaign.watch import LIMIT, Watch, forget_cases, lost_case, watching
-from gradproof.errors import InputError
+from gradproof.errors import InputError, in_one_line
 from gradproof.subject.load import load_subject
 from gradproof.subject.subject import Subject
 
@@ -62,7 +62,7 @@ def in_processes(
         crash = folder / "crash.txt"
         text = "".join(traceback.format_exception(error))
         crash.write_text(text, encoding="utf-8")
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        said = in_one_line(error, 300)
         raise InputError(
             f"a case could not be drawn or judged: {said}; the traceback is in "
             f"{crash}: correct the strategy, the twin or the layer that it names"

@@ -14,7 +14,7 @@ import numpy as np
 from gradproof.arrays import Array
 from gradproof.cases.case import Case, case_of
 from gradproof.cases.optimizer_case import OptimizerCase, UpdateCase
-from gradproof.errors import InputError
+from gradproof.errors import InputError, in_one_line
 from gradproof.storage.atomic import whole
 from gradproof.subject.layer import named_arguments
 from gradproof.subject.program import as_tuple
@@ -104,8 +104,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
         raise InputError(f"there is no case file {path}") from error
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{path} is not a complete case file ({_short(error)}); let gradproof verify write it "
-            "again"
+            f"{path} is not a complete case file ({in_one_line(error)}); let gradproof verify "
+            "write it again"
         ) from error
     if version != FORMAT:
         raise InputError(
@@ -194,17 +194,15 @@ def _check_fit(path: Path, case: Case) -> None:
             y, _ = case.layer.forward(*case.arrays.values())
     except Exception as error:
         shapes = ", ".join(f"{n} {a.shape}" for n, a in case.arrays.items() if a is not None)
-        raise InputError(f"{path}: {case.kind} cannot take {shapes}: {_short(error)}") from error
+        raise InputError(
+            f"{path}: {case.kind} cannot take {shapes}: {in_one_line(error)}"
+        ) from error
     outputs = as_tuple(y)
     if case.dy and len(case.dy) != len(outputs):
         raise InputError(f"{path} has dy for {len(case.dy)} outputs; there are {len(outputs)}")
     for i, (d, out) in enumerate(zip(case.dy, outputs, strict=False)):
         if d is not None and d.shape != out.shape:
             raise InputError(f"{path}: dy {i} has shape {d.shape}; y has {out.shape}")
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def _some(types: Mapping[str, type]) -> str:

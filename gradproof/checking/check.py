@@ -15,11 +15,10 @@ from gradproof.cases.draw import make_case
 from gradproof.checking.inputs import inputs_of, names_of
 from gradproof.checking.result import Disagreement, Verdict
 from gradproof.checking.sides import layer_of, name_of
-from gradproof.counterexamples.message import describe, explain_with, likely_cause
-from gradproof.errors import InputError, told
+from gradproof.counterexamples.message import describe, explained
+from gradproof.errors import InputError, in_one_line
 from gradproof.judge.layer import NO_FUNCTION
 from gradproof.judge.verdict import Judgement
-from gradproof.judge.vote import votes
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.tensors import ReferenceFault
 from gradproof.rounding.bound import visible_margins
@@ -96,10 +95,9 @@ def _dtype_name(dtype: Any) -> str:
 def _explained(subject: Subject, judgements: list[Judgement], smallest: Judgement) -> Verdict:
     """The verdict where something disagrees, with what is said of its smallest case."""
     assert smallest.culprit is not None
-    cause = likely_cause(subject, smallest)
-    message = explain_with(cause, subject, smallest, "")
-    said = votes(subject, smallest.culprit)
-    return Verdict(smallest.culprit.kind, judgements, smallest, message, cause, said)
+    said = explained(subject, smallest, "")
+    kind = smallest.culprit.kind
+    return Verdict(kind, judgements, smallest, said.text, said.cause, said.votes)
 
 
 def _subject(
@@ -161,10 +159,10 @@ def _try_once(subject: Subject, spec: Spec, dtype: str) -> None:
     raised = _raised(case)
     if raised is not None and dtype == "float64" and _raised(cast(case, "float32")) is None:
         raise InputError(
-            f"func takes no float64 ({_short(raised)}); give dtypes=('float32',)"
+            f"func takes no float64 ({in_one_line(raised)}); give dtypes=('float32',)"
         ) from raised
     if raised is not None:
-        raise InputError(f"func cannot take {shown}: {_short(raised)}") from raised
+        raise InputError(f"func cannot take {shown}: {in_one_line(raised)}") from raised
 
 
 def _raised(case: Case) -> BaseException | None:
@@ -175,7 +173,3 @@ def _raised(case: Case) -> BaseException | None:
     except Misconduct as error:
         return error.__cause__ or error
     return None
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(told(error).split())[:200]

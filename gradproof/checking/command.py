@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from gradproof.errors import InputError, told
 from gradproof.subject import entries
 from gradproof.subject.entries import Entry
+from gradproof.subject.load import import_from
 
 ENTRIES = (
     "real positive uniform index choice ordered unit permutation mask invertible positive_definite"
@@ -26,10 +25,8 @@ def named_object(text: str) -> Any:
     module, colon, name = text.partition(":")
     if not module or not colon or not name:
         raise InputError(f"{text!r} names nothing; write package.module:name")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
     try:
-        found = import_module(module)
+        found: Any = import_from(Path.cwd(), module)
     except Exception as error:
         raise InputError(f"{module} cannot be imported: {told(error)}") from error
     for part in name.split("."):

@@ -6,7 +6,8 @@ import html
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from gradproof.cases.case import Case
 from gradproof.cases.file import save
 from gradproof.errors import InputError
-from gradproof.judge.verdict import BAD, Finding, Judgement, Votes
+from gradproof.judge.verdict import SEVERITY, Finding, Judgement, Votes
 from gradproof.storage.atomic import write_text
 
 FORMAT = 1
@@ -43,15 +44,12 @@ class Verdict:
     message: str = ""
     cause: str = ""
     votes: Votes | None = None
-    _words: dict[str, str] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._words = self._in_words()
 
     def __bool__(self) -> bool:
         return self.smallest is None and any(j.verdict != NOTHING for j in self.judgements)
 
-    def _in_words(self) -> dict[str, str]:
+    @cached_property
+    def _words(self) -> dict[str, str]:
         """The worst word for each array, and for conduct."""
         words: dict[str, str] = {}
         conduct = OK
@@ -177,7 +175,8 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-_ORDER = [NOTHING, OK, "reference", "convention", *BAD]
+_ORDER = [NOTHING, *(v for v in SEVERITY if v != NOTHING)]
+"""From no evidence to the worst: one array that agrees somewhere agrees."""
 _ALSO = {
     NOTHING: "could not have failed",
     "reference": "where PyTorch is inaccurate",

@@ -76,10 +76,9 @@ class OfTensors(Side):
         leaves = [
             t.requires_grad_(n in self.smooth) for n, t in zip(self.names, tensors, strict=True)
         ]
-        given = [t if t.requires_grad else t.clone() for t in leaves]
-        before = [t._version for t in given]
-        made = self._function(*given)
-        written = [n for n, t, v in zip(self.names, given, before, strict=True) if t._version != v]
+        before = [t._version for t in leaves]
+        made = self._function(*leaves)
+        written = [n for n, t, v in zip(self.names, leaves, before, strict=True) if t._version != v]
         if written:
             raise ValueError(f"it writes into its input {written[0]}, which is read-only")
         outputs = as_tuple(made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -203,21 +204,26 @@ def explain_culprit(
     subject: Subject, judgement: Judgement, command: str, shrunk_from: str = ""
 ) -> str:
     """The whole message on a judgement's first fault."""
-    return explain_with(likely_cause(subject, judgement), subject, judgement, command, shrunk_from)
+    return explained(subject, judgement, command, shrunk_from).text
 
 
-def likely_cause(subject: Subject, judgement: Judgement) -> str:
-    """What was probably forgotten in a judgement's first fault."""
-    finding = judgement.culprit
-    assert finding is not None
-    return diagnose(subject, finding, beside(judgement, finding), SECONDS)
+@dataclass(frozen=True)
+class Explanation:
+    """What is said of a judgement's first fault: the likely cause, the votes, the whole message."""
+
+    cause: str
+    votes: Votes
+    text: str
 
 
-def explain_with(
-    cause: str, subject: Subject, judgement: Judgement, command: str, shrunk_from: str = ""
-) -> str:
-    """The whole message, where the cause is known already."""
+def explained(
+    subject: Subject, judgement: Judgement, command: str, shrunk_from: str = ""
+) -> Explanation:
+    """Look for the cause, and ask the witnesses."""
     finding = judgement.culprit
     assert finding is not None
     siblings = beside(judgement, finding)
-    return explain(finding, siblings, votes(subject, finding), cause, command, shrunk_from)
+    cause = diagnose(subject, finding, siblings, SECONDS)
+    said = votes(subject, finding)
+    text = explain(finding, siblings, said, cause, command, shrunk_from)
+    return Explanation(cause, said, text)

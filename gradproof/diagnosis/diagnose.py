@@ -123,6 +123,7 @@ def _state_of(finding: Finding, siblings: Sequence[Finding]) -> Finding | None:
 
 def _firm(rule: Rule, clue: Evidence) -> str:
     """What the rule says, if it says the same on fresh inputs: one case may fit by chance."""
+    budget.check()
     try:
         with budget.most_of_it():
             said = rule(clue)

@@ -5,8 +5,9 @@
 
 where g_k is the reference with its arithmetic disturbed in the last place, and g the same run
 undisturbed; for a sum of products, u Σ |term| is one more of these. e_j is the error of the kernel
-that ran, at a point close by. `least` is what underflow may
-lose: the smallest normal number, times the size of the data that may multiply it afterwards.
+that ran, at a point close by. `least` is what underflow may lose: the smallest normal number, times
+the size of the data that may multiply it afterwards.
+
 Nothing of manual enters the floor, so a wrong gradient cannot raise its own bound. Sampling stops
 as soon as everything is within the bound: a sample can only raise it, so the verdict is the one
 that all samples would have given. Where the margin is to be seen, errors above a quarter of their
@@ -31,8 +32,6 @@ _GROSS = 2.0**20
 """An error so many times its bound is no rounding, whatever more samples would say."""
 C = 16.0
 """Errors of up to C noise floors are rounding; `make calibrate` measures what C buys."""
-
-
 ENOUGH = 1.0
 """The share of its bound up to which an error needs no more samples."""
 FAR_BELOW = 0.25

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from dataclasses import is_dataclass
 from pathlib import Path
+from types import ModuleType
 
 from gradproof.errors import InputError
 from gradproof.subject.subject import Subject
@@ -23,10 +24,8 @@ def load_subject(root: Path | None = None) -> Subject:
     project = project_root(root) / "pyproject.toml"
     named = _named(project)
     module, name = named.split(":", 1)
-    if str(project.parent) not in sys.path:
-        sys.path.insert(0, str(project.parent))
     try:
-        function = getattr(importlib.import_module(module), name, None)
+        function = getattr(import_from(project.parent, module), name, None)
         made = function() if callable(function) else None
     except InputError:
         raise
@@ -43,6 +42,13 @@ def load_subject(root: Path | None = None) -> Subject:
     for kind in made.rules:
         _check_layer(kind)
     return made
+
+
+def import_from(folder: Path, module: str) -> ModuleType:
+    """A module of the user's, which is also looked for in this folder; it may raise anything."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    return importlib.import_module(module)
 
 
 def _check_layer(kind: type) -> None:

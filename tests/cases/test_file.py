@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradproof.cases import file
 from gradproof.cases.case import Case
 from gradproof.cases.draw import cases
 from gradproof.cases.file import FORMAT, load, save
 from gradproof.counterexamples.replay import replay
 from gradproof.counterexamples.write import write
-from gradproof.errors import InputError
+from gradproof.errors import InputError, in_one_line
 from manual.layers.activation_sigmoid import Tanh
 from manual.layers.arithmetic import Add
 from manual.layers.linear import Linear
@@ -214,4 +213,4 @@ def test_why_a_file_is_not_complete_is_told_in_one_line(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", x=np.zeros(2))
     with pytest.raises(InputError, match=r"complete case file \(KeyError: 'case'\)"):
         load(tmp_path / "other.npz", SUBJECT.types)
-    assert file._short(ValueError("a\n b" + 300 * "c")) == "ValueError: a b" + 185 * "c"
+    assert in_one_line(ValueError("a\n b" + 300 * "c")) == "ValueError: a b" + 185 * "c"
