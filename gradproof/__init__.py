@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gradproof.api import judge_case, replay
     from gradproof.cases.case import Case
     from gradproof.checking.check import check
+    from gradproof.checking.record import Check, subject_of
     from gradproof.checking.result import Disagreement, Verdict
     from gradproof.checking.sides import vjp
     from gradproof.errors import InputError
@@ -48,6 +49,7 @@ __all__ = [
     "Bug",
     "Case",
     "CaseRules",
+    "Check",
     "Disagreement",
     "Draw",
     "Finding",
@@ -77,6 +79,7 @@ __all__ = [
     "real",
     "replay",
     "spec",
+    "subject_of",
     "uniform",
     "unit",
     "vjp",
@@ -86,6 +89,7 @@ _NAMES_OF = {
     "api": "judge_case replay",
     "cases.case": "Case",
     "checking.check": "check",
+    "checking.record": "Check subject_of",
     "checking.result": "Disagreement Verdict",
     "checking.sides": "vjp",
     "errors": "InputError",

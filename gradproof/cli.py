@@ -142,12 +142,15 @@ def _parser() -> argparse.ArgumentParser:
 
     checking = commands.add_parser(
         "check",
-        help="judge one function of your own",
-        description="Judge one hand-written backward pass against PyTorch, on drawn cases.",
+        help="judge functions of your own",
+        description="Judge one hand-written backward pass against PyTorch, on drawn cases, or all "
+        "checks of a file.",
     )
-    checking.add_argument("function", help="what has the backward pass: package.module:name")
     checking.add_argument(
-        "--reference", required=True, help="the same function of tensors: package.module:name"
+        "function", help="what has the backward pass: package.module:name; or a file with `checks`"
+    )
+    checking.add_argument(
+        "--reference", help="the same function of tensors: package.module:name (not for a file)"
     )
     checking.add_argument(
         "--input",
@@ -158,6 +161,11 @@ def _parser() -> argparse.ArgumentParser:
     checking.add_argument("--cases", type=_count, default=100, help="to draw (%(default)s)")
     checking.add_argument("--seed", type=_natural, default=0, help=seed)
     checking.add_argument("--dtypes", type=_names, default=DTYPES, help="float64, float32 or both")
+    checking.add_argument(
+        "--only", type=_names, default=(), help="only these checks of the file (comma-separated)"
+    )
+    checking.add_argument("--jobs", type=_natural, default=0, help=jobs)
+    checking.add_argument("--limit", type=_above_zero, default=LIMIT, help=limit)
     checking.add_argument("--save", type=Path, help="where to write the smallest case, as .npz")
     checking.add_argument("--json", action="store_true", help="print JSON, for a program to read")
     checking.set_defaults(command=_check)
@@ -308,6 +316,8 @@ def _list(_: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     import json
 
+    if not options.reference:
+        return _check_file(options)
     from gradproof.checking.check import check
     from gradproof.checking.command import inputs, named_object
 
@@ -324,6 +334,25 @@ def _check(options: argparse.Namespace) -> int:
         verdict.save(options.save)
     print(json.dumps(verdict.as_json(), indent=2) if options.json else verdict)
     return 0 if verdict else 1
+
+
+def _check_file(options: argparse.Namespace) -> int:
+    import json
+
+    from gradproof import terminal
+    from gradproof.checking import many
+
+    if options.input:
+        raise InputError("--input goes with --reference; the checks of a file have their own")
+    chosen = many.Options(
+        options.cases, options.seed, options.jobs, options.limit, options.only, options.save
+    )
+    answers = many.check_many(options.function, chosen, terminal.progress)
+    if options.json:
+        print(json.dumps(answers, indent=2))
+    else:
+        terminal.show_checks(answers)
+    return many.status(answers)
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -166,6 +166,31 @@ def show_trial(rows: Sequence[Row], out: Path) -> None:
     console.print(f"[{style}]{said}[/]; figures: {out}/mutants.md", highlight=False)
 
 
+def show_checks(answers: Sequence[dict[str, Any]]) -> None:
+    """The table of the checks of a file, and every disagreement in full."""
+    console = Console(width=None if Console().is_terminal else 110)
+    table = Table(title="Checks", title_justify="left")
+    for name in ("check", "cases", "error / bound"):
+        table.add_column(name, justify="left" if name == "check" else "right")
+    table.add_column("verdict")
+    for said in answers:
+        if "unjudged" in said:
+            table.add_row(said["name"], "", "", Text("not judged", style="bold red"))
+            continue
+        ratio = said["worst_ratio"]
+        word = "agree" if said["agrees"] else said["verdict"]
+        shown = "" if ratio is None else f"{ratio:.2g}"
+        table.add_row(said["name"], str(said["cases"]), shown, Text(word, _STYLES.get(word, "")))
+    console.print(table)
+    for said in answers:
+        if not said["agrees"]:
+            console.print()
+            text = said.get("message") or f"{said['name']} was not judged: {said['unjudged']}"
+            console.print(Text(text))
+    right = sum(said["agrees"] for said in answers)
+    console.print(f"{right} of {len(answers)} agree with PyTorch")
+
+
 def show_layers(subject: Subject) -> None:
     """Each layer and optimiser with the first line of its docstring."""
     table = Table(title=f"Layers and optimisers of {subject.name}", title_justify="left")

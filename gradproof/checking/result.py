@@ -96,6 +96,19 @@ class Verdict:
         shown = "example quantity dtype shape max_abs_diff worst_ratio bound verdict cause".split()
         return pd.DataFrame([{c: getattr(row, c) for c in shown} for row in rows], columns=shown)
 
+    @property
+    def verdict(self) -> str:
+        """One word: agree, or that of what is wrong; vacuous if nothing could have failed."""
+        if self.smallest is not None and self.smallest.culprit is not None:
+            return self.smallest.culprit.verdict
+        return OK if self else NOTHING
+
+    @property
+    def worst_ratio(self) -> float:
+        """The largest error in units of its bound."""
+        found = [f for f in self._findings() if f.measured and f.comparison]
+        return max((f.figures.worst_ratio for f in found), default=0.0)
+
     def as_json(self) -> dict[str, Any]:
         """The verdict for a program to read, as `gradproof check --json` prints it.
 
@@ -105,8 +118,10 @@ class Verdict:
             "format": FORMAT,
             "name": self.name,
             "agrees": bool(self),
+            "verdict": self.verdict,
             "checks": dict(self),
             "cases": len(self.judgements),
+            "worst_ratio": _plain(self.worst_ratio),
             "message": str(self),
             "disagreement": None,
         }
@@ -154,8 +169,7 @@ class Verdict:
             return f"{self.name}: nothing could have failed in {number}{also}"
         unseen = [name for name, word in self._words.items() if word == NOTHING]
         never = f"; no case could have shown {', '.join(unseen)} to be wrong" if unseen else ""
-        ratios = [f.figures.worst_ratio for f in self._findings() if f.measured and f.comparison]
-        far = f"; errors are at most {max(ratios, default=0.0):.2g} of their bounds"
+        far = f"; errors are at most {self.worst_ratio:.2g} of their bounds"
         return f"{self.name} agrees with PyTorch in {number}{far}{also}{never}"
 
     def _repr_html_(self) -> str:

@@ -151,8 +151,8 @@ class OfLayer(Side):
         self.forward, self.backward = layer.forward, layer.backward  # type: ignore[method-assign]
 
 
-def layer_of(func: Any, kinds: Mapping[str, str]) -> Any:
-    """An instance of a new layer type, named after `func`.
+def layer_of(func: Any, kinds: Mapping[str, str], name: str) -> Any:
+    """An instance of a new layer type of that name.
 
     kinds    of the inputs, by name, in order
 
@@ -164,7 +164,7 @@ def layer_of(func: Any, kinds: Mapping[str, str]) -> Any:
         "forward": staticmethod(side.forward),
         "backward": staticmethod(side.backward),
     }
-    return make_dataclass(name_of(func), [], namespace=body, frozen=True)()
+    return make_dataclass(name, [], namespace=body, frozen=True)()
 
 
 def _kind_of(func: Any) -> Callable[..., Side]:

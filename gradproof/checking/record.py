@@ -1,0 +1,138 @@
+"""A check, written down: what is judged, against what, on which inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import hypothesis
+import numpy as np
+
+from gradproof.cases.case import Case, cast, received
+from gradproof.cases.draw import make_case
+from gradproof.checking.inputs import Inputs, inputs_of, names_of
+from gradproof.checking.sides import layer_of
+from gradproof.counterexamples.message import describe
+from gradproof.errors import InputError, in_one_line
+from gradproof.judge.layer import NO_FUNCTION
+from gradproof.oracle.layer import Oracle
+from gradproof.oracle.tensors import ReferenceFault
+from gradproof.subject import passes
+from gradproof.subject.entries import DTYPES, CaseRules, Draw, Shape, Spec
+from gradproof.subject.passes import Misconduct
+from gradproof.subject.subject import Subject
+
+
+@dataclass(frozen=True)
+class Check:
+    """The arguments of `gradproof.check`, written down: for a file with many.
+
+    Raises    InputError for what cannot be judged
+    """
+
+    func: Any
+    reference: Callable[..., Any]
+    inputs: Any
+    names: Sequence[str] | None = None
+    dtypes: Sequence[Any] = DTYPES
+    conventions: str = ""
+
+    def __post_init__(self) -> None:
+        chosen = tuple(_dtype_name(d) for d in self.dtypes)
+        if not chosen or not set(chosen) <= set(DTYPES):
+            raise InputError(
+                f"dtypes are {' or '.join(DTYPES)} or both, not {', '.join(chosen) or 'none'}"
+            )
+        if not callable(self.reference):
+            raise InputError(
+                f"reference is of type {type(self.reference).__name__}; give a function of "
+                "tensors, such as torch.nn.functional.silu"
+            )
+        object.__setattr__(self, "dtypes", chosen)
+
+    def drawn(self, draw: Draw) -> Inputs:
+        """Inputs of one case."""
+        given = self.inputs(draw) if callable(self.inputs) else self.inputs
+        count = len(given) if isinstance(given, (tuple, list)) else 1
+        return inputs_of(given, self.names or names_of((self.reference, self.func), count))
+
+
+def _dtype_name(dtype: Any) -> str:
+    """The name of a dtype, which may be one of torch or NumPy."""
+    name = getattr(dtype, "__name__", str(dtype))
+    return str(name).removeprefix("torch.")
+
+
+def subject_of(checks: Mapping[str, Check], name: str = "") -> Subject:
+    """A subject that has a layer for each check.
+
+    checks    by name; a name is one word
+    name      of the project
+
+    Raises    InputError for a name that is no word, and for a check that cannot be judged
+    """
+    rules = CaseRules()
+    references: dict[type, Callable[..., Any]] = {}
+    conventions = {}
+    for word, given in checks.items():
+        if not word.isidentifier():
+            raise InputError(f"a check is named {word!r}; give it a name of letters, digits and _")
+        kind = type(layer_of(given.func, given.drawn(simplest).kinds, word))
+        rules(kind, rank=(0, 0), dtypes=tuple(given.dtypes))(_rule(kind, given))
+        references[kind] = given.reference
+        if given.conventions:
+            conventions[word] = given.conventions
+    twin = lambda layer, *tensors: references[type(layer)](*tensors)  # noqa: E731
+    return Subject(name or "checks", rules, twin, conventions=conventions)
+
+
+def _rule(kind: type, given: Check) -> Callable[[Draw, Shape], Spec]:
+    def rule(draw: Draw, _: Shape) -> Spec:
+        return Spec(kind(), given.drawn(draw).entries)
+
+    return rule
+
+
+def simplest(strategy: Any) -> Any:
+    """A `draw` for once: the simplest of what a strategy draws."""
+    return hypothesis.find(strategy, lambda _: True, settings=hypothesis.settings(database=None))
+
+
+def try_once(subject: Subject, name: str, given: Check) -> None:
+    """Run both sides of a check once, on its simplest inputs.
+
+    Raises    InputError where func or the reference cannot be judged at all
+    """
+    spec = Spec(subject.layers[name](), given.drawn(simplest).entries)
+    case = make_case(spec, given.dtypes[0], ("normal", "normal", "normal"), "C", 0)
+    shown = describe(case)
+    try:
+        oracle = Oracle.of(subject.twin, case)
+    except ReferenceFault as error:
+        said = " ".join(str(error).split())
+        raise InputError(f"{said}; it was given {shown}") from error
+    if not oracle.differentiable():
+        raise InputError(
+            "the reference's outputs do not depend on an input that has a gradient; write it with "
+            "operations of PyTorch on its arguments, and without detach or NumPy"
+        )
+    if not oracle.repeats():
+        raise InputError(NO_FUNCTION)
+    raised = _raised(case)
+    if raised is not None and case.dtype == "float64" and _raised(cast(case, "float32")) is None:
+        raise InputError(
+            f"func takes no float64 ({in_one_line(raised)}); give dtypes=('float32',)"
+        ) from raised
+    if raised is not None:
+        raise InputError(f"func cannot take {shown}: {in_one_line(raised)}") from raised
+
+
+def _raised(case: Case) -> BaseException | None:
+    """What the layer's forward raises on a case."""
+    try:
+        with np.errstate(all="ignore"):
+            passes.forward(case.layer, received(case))
+    except Misconduct as error:
+        return error.__cause__ or error
+    return None
