@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gradproof.api import judge_case, replay
     from gradproof.cases.case import Case
     from gradproof.checking.check import check
+    from gradproof.checking.module import check_module
     from gradproof.checking.record import Check, subject_of
     from gradproof.checking.result import Disagreement, Verdict
     from gradproof.checking.sides import vjp
@@ -65,6 +66,7 @@ __all__ = [
     "Subject",
     "Verdict",
     "check",
+    "check_module",
     "choice",
     "index",
     "invertible",
@@ -89,6 +91,7 @@ _NAMES_OF = {
     "api": "judge_case replay",
     "cases.case": "Case",
     "checking.check": "check",
+    "checking.module": "check_module",
     "checking.record": "Check subject_of",
     "checking.result": "Disagreement Verdict",
     "checking.sides": "vjp",

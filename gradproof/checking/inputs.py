@@ -19,19 +19,24 @@ CONSTANT = ("choice", "mask")
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs of a function: an entry for each, by name, and which have a gradient."""
+    """The inputs of a function: an entry for each, by name, and which have a gradient.
+
+    named    whether somebody gave these names
+    """
 
     entries: dict[str, Entry]
     kinds: dict[str, str]
+    named: bool = False
 
 
-def inputs_of(inputs: Any, names: Sequence[str]) -> Inputs:
+def inputs_of(inputs: Any, names: Sequence[str], need_gradient: bool = True) -> Inputs:
     """An entry for each input, and its kind.
 
     Masks have no gradient. Nor have tensors that do not require one, where another does.
 
     inputs    example arrays or tensors, of which shape and kind count; or entries such as
               `gradproof.real(4, 8)`; in a tuple, a list or a dictionary
+    need_gradient    whether one at least has to have a gradient
 
     Raises    InputError for no inputs, for integers alone, and for what is no array
     """
@@ -41,11 +46,11 @@ def inputs_of(inputs: Any, names: Sequence[str]) -> Inputs:
     entries = {name: _entry(name, value) for name, value in given.items()}
     asked = {name for name, value in given.items() if getattr(value, "requires_grad", False)}
     kinds = {name: _kind(entry, not asked or name in asked) for name, entry in entries.items()}
-    if "real" not in kinds.values():
+    if need_gradient and "real" not in kinds.values():
         raise InputError(
             "no input has a gradient: they are integers or masks; give one of floating numbers"
         )
-    return Inputs(entries, kinds)
+    return Inputs(entries, kinds, isinstance(inputs, Mapping))
 
 
 def _kind(entry: Entry, asked: bool) -> str:

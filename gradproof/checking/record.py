@@ -39,17 +39,12 @@ class Check:
     conventions: str = ""
 
     def __post_init__(self) -> None:
-        chosen = tuple(_dtype_name(d) for d in self.dtypes)
-        if not chosen or not set(chosen) <= set(DTYPES):
-            raise InputError(
-                f"dtypes are {' or '.join(DTYPES)} or both, not {', '.join(chosen) or 'none'}"
-            )
         if not callable(self.reference):
             raise InputError(
                 f"reference is of type {type(self.reference).__name__}; give a function of "
                 "tensors, such as torch.nn.functional.silu"
             )
-        object.__setattr__(self, "dtypes", chosen)
+        object.__setattr__(self, "dtypes", dtypes_of(self.dtypes))
 
     def drawn(self, draw: Draw) -> Inputs:
         """Inputs of one case."""
@@ -58,10 +53,16 @@ class Check:
         return inputs_of(given, self.names or names_of((self.reference, self.func), count))
 
 
-def _dtype_name(dtype: Any) -> str:
-    """The name of a dtype, which may be one of torch or NumPy."""
-    name = getattr(dtype, "__name__", str(dtype))
-    return str(name).removeprefix("torch.")
+def dtypes_of(given: Sequence[Any]) -> tuple[str, ...]:
+    """The names of dtypes, which may be those of torch or NumPy.
+
+    Raises    InputError for others than the judge knows
+    """
+    names = [str(getattr(dtype, "__name__", dtype)).removeprefix("torch.") for dtype in given]
+    if not names or not set(names) <= set(DTYPES):
+        said = ", ".join(names) or "none"
+        raise InputError(f"dtypes are {' or '.join(DTYPES)} or both, not {said}")
+    return tuple(names)
 
 
 def subject_of(checks: Mapping[str, Check], name: str = "") -> Subject:

@@ -43,7 +43,7 @@ class Side:
 
     def __init__(self, kinds: Mapping[str, str]) -> None:
         self.names = list(kinds)
-        self.smooth = [name for name, kind in kinds.items() if kind == "real"]
+        self.smooth = [name for name, kind in kinds.items() if kind in ("real", "param")]
 
     def forward(self, *arrays: Array) -> tuple[Any, tuple[Any, ...]]:
         raise NotImplementedError
@@ -151,19 +151,22 @@ class OfLayer(Side):
         self.forward, self.backward = layer.forward, layer.backward  # type: ignore[method-assign]
 
 
-def layer_of(func: Any, kinds: Mapping[str, str], name: str) -> Any:
+def layer_of(func: Any, kinds: Mapping[str, str], name: str, outputs: tuple[str, ...] = ()) -> Any:
     """An instance of a new layer type of that name.
 
-    kinds    of the inputs, by name, in order
+    kinds      of the inputs, by name, in order
+    outputs    their kinds, if not every one of floating numbers has a cotangent
 
     Raises    InputError for what is neither a function, a pair, a layer nor `vjp`
     """
     side = _kind_of(func)(kinds, func)
-    body = {
+    body: dict[str, Any] = {
         "argument_kinds": staticmethod(lambda _: kinds),
         "forward": staticmethod(side.forward),
         "backward": staticmethod(side.backward),
     }
+    if outputs:
+        body["output_kinds"] = staticmethod(lambda _: outputs)
     return make_dataclass(name, [], namespace=body, frozen=True)()
 
 

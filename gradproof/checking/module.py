@@ -1,0 +1,261 @@
+"""Is every part of this module right? Two modules, compared part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from gradproof.arrays import Array, in_dtype, numbered
+from gradproof.cases.case import Case
+from gradproof.cases.values import MILD, MILD_PARAMETERS, fill
+from gradproof.checking import pairs
+from gradproof.checking.call import Call, Pure, array, outputs_of
+from gradproof.checking.inputs import Inputs, inputs_of
+from gradproof.checking.module_result import HOLDS, SAME, WHOLE, ModuleVerdict
+from gradproof.checking.pairs import Pair
+from gradproof.checking.record import dtypes_of
+from gradproof.checking.result import Disagreement
+from gradproof.checking.sides import layer_of
+from gradproof.counterexamples.message import explained
+from gradproof.errors import InputError
+from gradproof.judge.clock import Clock
+from gradproof.judge.dispatch import judge
+from gradproof.judge.layer import judge_layer
+from gradproof.judge.verdict import Judgement, fault
+from gradproof.oracle.tensors import ReferenceFault, fewer_samples
+from gradproof.subject.entries import DTYPES, CaseRules, Spec, real
+from gradproof.subject.subject import Subject
+
+TORCH = {"float64": torch.float64, "float32": torch.float32}
+MODES = ("train", "eval")
+
+
+def check_module(
+    module: Module,
+    reference: Module,
+    inputs: Any,
+    *,
+    names: Mapping[str, str] | None = None,
+    modes: Sequence[str] = MODES,
+    dtypes: Sequence[Any] = DTYPES,
+    cases: int = 1,
+    seed: int = 0,
+    raise_exception: bool = True,
+) -> ModuleVerdict:
+    """Judge a module with hand-written backward passes against one by PyTorch, part by part.
+
+    Every part that both have is judged alone: fed what it is fed in a run of the reference, with
+    the cotangent that reaches it there ("chained"), and on drawn numbers of these shapes ("free").
+    Compared are its outputs, the gradients of its inputs and of all its parameters, and its buffers
+    after the call. The reference's parameters are given to both sides; neither module is changed.
+
+    module       a torch.nn.Module
+    reference    another, whose backward pass is autograd's
+    inputs       what both are called with: a tuple of example arrays or tensors, whose shapes and
+                 kinds count, or entries such as `gradproof.real(4, 8)`; by name in a dictionary
+    names        what the reference calls a part, parameter or buffer that the module calls
+                 otherwise; a name stands for all that lies below it
+    modes        "train", "eval" or both; the second is left out where it is the same
+    dtypes       "float64", "float32" or both
+    cases        drawn for each part, in each dtype, beside the chained one
+    seed         the same seed draws the same
+
+    Returns the verdict: true or false; `str()` names the first wrong part, in the order in which
+    parts run, and shows all of them as a tree; `dict()` has a word for each part.
+
+    Raises    Disagreement, an AssertionError, with that text
+              InputError, one sentence, where the two cannot be compared
+    """
+    for name, given in (("module", module), ("reference", reference)):
+        if not isinstance(given, Module):
+            raise InputError(f"{name} is of type {type(given).__name__}; give a torch.nn.Module")
+    unknown = [mode for mode in modes if mode not in MODES]
+    if unknown or not modes:
+        raise InputError(
+            f"modes are {' or '.join(MODES)} or both, not {', '.join(unknown) or '()'}"
+        )
+    pair = Pair(module, reference, dict(names or {}))
+    pair.parameters()  # it says what does not belong together
+    drawn = Drawing(pair, _entries(inputs), dtypes_of(dtypes), cases, seed)
+    verdict = ModuleVerdict(type(module).__name__, [])
+    for mode in dict.fromkeys(modes):
+        if verdict and mode != modes[0] and drawn.same_in_both_modes():
+            break
+        _judge_mode(drawn, mode == "train", verdict)
+        if not verdict:
+            break
+    if raise_exception and not verdict:
+        raise Disagreement(verdict)
+    return verdict
+
+
+def _entries(inputs: Any) -> Inputs:
+    """The inputs of both modules."""
+    given = inputs if isinstance(inputs, (tuple, list, dict)) else (inputs,)
+    return inputs_of(given, (), need_gradient=False)
+
+
+@dataclass
+class Drawing:
+    """What is drawn for two modules: inputs of the whole, and cases of each part."""
+
+    pair: Pair
+    inputs: Inputs
+    dtypes: tuple[str, ...]
+    cases: int
+    seed: int
+
+    def calls(self, training: bool, dtype: torch.dtype = torch.float64) -> dict[str, Call]:
+        """The calls of all parts in one run of the reference."""
+        copy = Pair(
+            self.pair.module,
+            pairs.in_dtype(self.pair.reference, dtype, training),
+            self.pair.names,
+        )
+        return pairs.calls(copy, *self._arguments(dtype))
+
+    def _arguments(self, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+        made = {}
+        for i, (name, entry) in enumerate(self.inputs.entries.items()):
+            r = np.random.default_rng([self.seed, i])
+            tensor = torch.from_numpy(np.array(fill(entry, "normal", r, "float64")))
+            if tensor.is_floating_point():
+                tensor = tensor.to(dtype).requires_grad_(self.inputs.kinds[name] == "real")
+            made[name] = tensor
+        return ((), made) if self.inputs.named else (tuple(made.values()), {})
+
+    def same_in_both_modes(self) -> bool:
+        """Whether neither module does anything else in training than in evaluation."""
+        for whole in (self.pair.module, self.pair.reference):
+            runs = []
+            for training in (True, False):
+                model = pairs.in_dtype(whole, torch.float64, training)
+                args, kwargs = self._arguments(torch.float64)
+                made = outputs_of(model(*args, **kwargs))
+                runs.append([*made, *model.buffers()])
+            if not all(torch.equal(a, b) for a, b in zip(*runs, strict=True)):
+                return False
+        return True
+
+    def part(self, path: str, call: Call, training: bool) -> Part:
+        """One part of both modules, as a subject of one layer."""
+        pair = self.pair.below(path)
+        parameters, buffers = pair.parameters(), pair.buffers()
+        state = {n: _of(pair.module, n) for n in (*parameters, *buffers)}
+        kinds = {n: "real" if t.is_floating_point() else "index" for n, t in call.inputs.items()}
+        kinds |= dict.fromkeys(parameters, "param")
+        kinds |= {n: "buffer" if state[n].is_floating_point() else "index" for n in buffers}
+        sides = []
+        for whole, names in (
+            (pair.module, (*parameters, *buffers)),
+            (pair.reference, (*parameters.values(), *buffers.values())),
+        ):
+            of = {d: pairs.in_dtype(whole, d, training) for d in (torch.float64, torch.float32)}
+            sides.append(Pure(of, call, tuple(names), len(buffers)))
+        outputs = (*["real"] * len(call.made), *["buffer"] * len(buffers))
+        kind = type(layer_of(sides[0], kinds, type(pair.module).__name__, outputs))
+        values = {n: _of(pair.reference, t) for n, t in (parameters | buffers).items()}
+        entries = inputs_of({**call.inputs, **values}, (), need_gradient=False).entries
+        rules = CaseRules()
+        rules(kind, rank=(0, 0))(lambda _draw, _shape: Spec(kind(), entries))
+        twin = lambda _, *tensors: sides[1](*tensors)  # noqa: E731
+        return Part(path, Subject(path or WHOLE, rules, twin), kind(), kinds, call, values)
+
+
+def _of(module: Module, name: str) -> Tensor:
+    """A parameter or buffer of that name."""
+    above, _, last = name.rpartition(".")
+    found: Tensor = getattr(module.get_submodule(above), last)
+    return found
+
+
+@dataclass
+class Part:
+    """A part of both modules: a layer with its call in a run of the whole, and its state."""
+
+    path: str
+    subject: Subject
+    layer: Any
+    kinds: Mapping[str, str]
+    call: Call
+    state: Mapping[str, Tensor]
+
+    @property
+    def buffers(self) -> list[str]:
+        """The names of the buffers; their values after a call are the last outputs."""
+        return [n for n, kind in self.kinds.items() if n in self.state and kind != "param"]
+
+    def meaning(self, judgement: Judgement) -> str:
+        """What an output is that is none of the module's own: a buffer after the call."""
+        quantity = judgement.culprit.quantity if judgement.culprit is not None else ""
+        after = numbered("y", [*[""] * len(self.call.made), *self.buffers])
+        return f"{quantity} is {after[quantity]} after the call" if after.get(quantity) else ""
+
+    def case_of(self, numbers: Mapping[str, Array], dtype: str, **more: Any) -> Case:
+        arrays = {n: in_dtype(a, dtype) for n, a in numbers.items()}
+        hazards = more.pop("hazards", ("normal", "normal", "normal"))
+        return Case(self.layer, arrays, self.kinds, dtype, "C", hazards, **more)
+
+    def cases(self, dtypes: Sequence[str], count: int, seed: int) -> Iterator[Case]:
+        """The chained case, then free ones; buffers keep their values, which may be variances."""
+        given = {n: array(t) for n, t in (*self.call.inputs.items(), *self.state.items())}
+        dy = tuple(
+            array(self.call.cotangents[i]) if i in self.call.cotangents else None
+            for i in range(len(self.call.made))
+        )
+        chained = (*dy, *[None] * len(self.buffers)) if any(d is not None for d in dy) else ()
+        for dtype in dtypes:
+            yield self.case_of(
+                given, dtype, dy=tuple(None if d is None else in_dtype(d, dtype) for d in chained)
+            )
+        r = np.random.default_rng([seed, len(self.path)])
+        for k in range(count):
+            chosen = {"real": str(r.choice(MILD)), "param": str(r.choice(MILD_PARAMETERS))}
+            drawn = {
+                n: fill(real(*a.shape), chosen[kind], r, "float64") if kind in chosen else a
+                for (n, a), kind in zip(given.items(), self.kinds.values(), strict=True)
+            }
+            hazards = (chosen["real"], chosen["param"], "normal")
+            for dtype in dtypes:
+                yield self.case_of(drawn, dtype, hazards=hazards, seed=seed + k)
+
+
+def _judge_mode(drawn: Drawing, training: bool, verdict: ModuleVerdict) -> None:
+    """Judge all parts in training or in evaluation, and add what is found to the verdict."""
+    verdict.mode = "training" if training else "evaluation"
+    both = drawn.pair.submodules()
+    for path, call in drawn.calls(training).items():
+        name = path or WHOLE
+        if verdict.wrong and verdict.holds_wrong(path):
+            verdict.parts[name] = HOLDS
+            continue
+        if pairs.is_same(*both[path]):
+            verdict.parts.setdefault(name, SAME)
+            continue
+        if not call.made:
+            continue
+        part = drawn.part(path, call, training)
+        for case in part.cases(drawn.dtypes, drawn.cases, drawn.seed):
+            judgement = _judged(part.subject, case)
+            verdict.add(name, judgement)
+            if judgement.flagged:
+                if not verdict.wrong:
+                    verdict.blame(name, judgement, explained(part.subject, judgement, ""))
+                    verdict.note = part.meaning(judgement)
+                break
+
+
+def _judged(subject: Subject, case: Case) -> Judgement:
+    """There are many parts: few samples of the noise, and no witnesses, unless two sides differ."""
+    try:
+        with fewer_samples():
+            quick = judge_layer(subject, case, Clock(), final=False)
+    except ReferenceFault as error:
+        return Judgement(case, [fault("", case, "isolated", "y", str(error))])
+    return judge(subject, case) if quick.flagged else quick
