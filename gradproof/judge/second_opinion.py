@@ -100,10 +100,15 @@ def _entrywise(twin: Callable[..., Any], case: Case, oracle: Oracle, name: str) 
     x, y = case.arrays[name], oracle.y[0]
     if x is None or y.shape != x.shape:
         return False
-    half = np.arange(x.size).reshape(x.shape) % 2 == 0
-    moved = np.where(half, np.where(x == 0, 1, x * 1.5), x).astype(x.dtype)
-    beside = replace(case, arrays={**case.arrays, name: moved})
-    return bool(same(Oracle.of(twin, beside).y[0], y)[~half].all())
+    places = np.arange(x.size).reshape(x.shape)
+    moved = np.where(x == 0, 1, x * 1.5).astype(x.dtype)
+    for bit in range(x.size.bit_length()):  # two different places differ in one bit at least
+        for side in (0, 1):
+            kept = places >> bit & 1 == side
+            beside = replace(case, arrays={**case.arrays, name: np.where(kept, x, moved)})
+            if not same(Oracle.of(twin, beside).y[0], y)[kept].all():
+                return False
+    return True
 
 
 def _ask(twin: Callable[..., Any], finding: Finding, oracle: Oracle, own: str) -> None:
