@@ -177,6 +177,13 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("case", type=Path, help="file of the counterexample (.npz)")
     replay.set_defaults(command=_replay)
 
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what is installed here, and what is missing",
+        description="Say what is installed here, and what is missing for what.",
+    )
+    doctor.set_defaults(command=_doctor)
+
     report = commands.add_parser(
         "report",
         help="make the report of a run, finished or not",
@@ -364,6 +371,14 @@ def _replay(options: argparse.Namespace) -> int:
     judgement, text = replay(subject, options.case)
     print(text)
     return 1 if judgement.flagged else 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from gradproof.storage.doctor import findings
+
+    lines, able = findings(Path.cwd())
+    print("\n".join(lines))
+    return 0 if able else 2
 
 
 def _report(options: argparse.Namespace) -> int:
