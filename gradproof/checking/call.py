@@ -11,8 +11,6 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.utils import _pytree as pytree
 
-from gradproof.arrays import Array
-
 
 @dataclass
 class Call:
@@ -89,8 +87,3 @@ class Pure:
         args, kwargs = self.call.arguments(tensors[:count])
         made = functional_call(module, held, args, kwargs)
         return (*outputs_of(made), *(held[name] for name in after))
-
-
-def array(tensor: Tensor) -> Array:
-    """A tensor's numbers, in memory of their own."""
-    return tensor.detach().cpu().numpy().copy()

@@ -20,6 +20,7 @@ from gradproof.checking.check import FIRST, verdict_of
 from gradproof.checking.record import Check, subject_of
 from gradproof.errors import InputError, told
 from gradproof.subject.load import import_from
+from gradproof.subject.traceback_place import blame
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,9 @@ def _done(where: str, save: Path | None, task: Task, watch: Watch) -> Done:
         verdict = verdict_of(subject, name, given, task.count, task.seed, task.lost, watch)
     except InputError as error:
         return _unjudged(task, str(error))
+    except Exception as error:  # noqa: BLE001  (the others are judged all the same)
+        said, place = blame(error)
+        return _unjudged(task, f"a case could not be judged: {said} (at {place})")
     if save is not None and verdict.smallest is not None:
         verdict.save(save / name)
     return Done(task, examples=len(verdict.judgements), extra=verdict.as_json() | {"name": name})

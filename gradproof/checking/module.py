@@ -15,7 +15,7 @@ from gradproof.arrays import Array, in_dtype, numbered
 from gradproof.cases.case import Case
 from gradproof.cases.values import MILD, MILD_PARAMETERS, fill
 from gradproof.checking import pairs
-from gradproof.checking.call import Call, Pure, array, outputs_of
+from gradproof.checking.call import Call, Pure, outputs_of
 from gradproof.checking.inputs import Inputs, inputs_of
 from gradproof.checking.module_result import HOLDS, SAME, WHOLE, ModuleVerdict
 from gradproof.checking.pairs import Pair
@@ -28,7 +28,7 @@ from gradproof.judge.clock import Clock
 from gradproof.judge.dispatch import judge
 from gradproof.judge.layer import judge_layer
 from gradproof.judge.verdict import Judgement, fault
-from gradproof.oracle.tensors import ReferenceFault, fewer_samples
+from gradproof.oracle.tensors import ReferenceFault, as_array, fewer_samples
 from gradproof.subject.entries import DTYPES, CaseRules, Spec, real
 from gradproof.subject.subject import Subject
 
@@ -204,9 +204,9 @@ class Part:
 
     def cases(self, dtypes: Sequence[str], count: int, seed: int) -> Iterator[Case]:
         """The chained case, then free ones; buffers keep their values, which may be variances."""
-        given = {n: array(t) for n, t in (*self.call.inputs.items(), *self.state.items())}
+        given = {n: as_array(t) for n, t in (*self.call.inputs.items(), *self.state.items())}
         dy = tuple(
-            array(self.call.cotangents[i]) if i in self.call.cotangents else None
+            as_array(self.call.cotangents[i]) if i in self.call.cotangents else None
             for i in range(len(self.call.made))
         )
         chained = (*dy, *[None] * len(self.buffers)) if any(d is not None for d in dy) else ()

@@ -20,7 +20,7 @@ from torch.autograd.function import BackwardCFunction
 
 from gradproof.arrays import Array
 from gradproof.errors import InputError
-from gradproof.oracle.tensors import laid_out, pull_back
+from gradproof.oracle.tensors import as_array, laid_out, pull_back
 from gradproof.subject.program import as_tuple
 
 
@@ -85,7 +85,7 @@ class OfTensors(Side):
         if not all(isinstance(out, Tensor) for out in outputs):
             kinds = ", ".join(type(out).__name__ for out in outputs)
             raise TypeError(f"it returned {kinds}, not tensors")
-        y = tuple(out.detach().cpu().numpy() for out in outputs)
+        y = tuple(map(as_array, outputs))
         return (y if isinstance(made, tuple) else y[0]), (*_saved(outputs), (outputs, leaves))
 
     def backward(self, saved: tuple[Any, ...], dy: Any) -> dict[str, Any]:
@@ -94,9 +94,16 @@ class OfTensors(Side):
         smooth = [t for t in leaves if t.requires_grad]
         pulled = pull_back(outputs, dys, smooth)
         return {
-            name: np.zeros(t.shape, t.detach().numpy().dtype) if g is None else g.detach().numpy()
+            name: np.zeros_like(as_array(t)) if g is None else _given_out(g)
             for name, t, g in zip(self.smooth, smooth, pulled, strict=True)
         }
+
+
+def _given_out(gradient: Tensor) -> Array:
+    """A gradient, read-only: autograd gives out one tensor for two inputs of a sum."""
+    array = as_array(gradient).view()
+    array.flags.writeable = False
+    return array
 
 
 def _saved(outputs: tuple[Tensor, ...]) -> list[Array]:
@@ -105,7 +112,7 @@ def _saved(outputs: tuple[Tensor, ...]) -> list[Array]:
     if not isinstance(node, BackwardCFunction):
         return []
     saved: tuple[Any, ...] = node.saved_tensors  # None for what was saved as None
-    return [t.detach().cpu().numpy() for t in saved if t is not None]
+    return [as_array(t) for t in saved if t is not None]
 
 
 class OfPair(Side):

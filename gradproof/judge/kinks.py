@@ -27,8 +27,8 @@ def jumps(twin: Callable[..., Any], case: Case, directions: int) -> dict[str, tu
     """
     near = [_hull(twin, case, distance, directions) for distance in _NEAR]
     found = {}
-    for name, (low, high) in near[1].items():
-        far_low, far_high = near[0][name]
+    for name in [name for name in near[1] if name in near[0]]:
+        (low, high), (far_low, far_high) = near[1][name], near[0][name]
         with np.errstate(invalid="ignore"):  # ∞ − ∞
             jump = (high - low) > 0.5 * (far_high - far_low)
             least = low - _ONWARD * np.abs(far_low - low)
@@ -72,7 +72,10 @@ def gradients_beside(
     steps: Iterable[dict[int, Any]],
     distance: float = _NEAR[0],
 ) -> Iterator[dict[str, Array | None]]:
-    """Yield torch's gradients at points this far away, relative to each array's scale."""
+    """Yield torch's gradients at points this far away, relative to each array's scale.
+
+    None where the outputs have other shapes than at the point itself: dy does not fit there.
+    """
     arrays = list(case.arrays.values())
     for step in steps:
         moved = [
@@ -82,7 +85,8 @@ def gradients_beside(
             oracle = Oracle.of(twin, with_arrays(case, moved))
         except Exception:  # noqa: BLE001  (moved out of the function's domain: stay inside)
             oracle = Oracle.of(twin, with_arrays(case, _within(moved, arrays)))
-        yield oracle.pull(dy)
+        if all(d is None or d.shape == y.shape for d, y in zip(dy, oracle.y, strict=True)):
+            yield oracle.pull(dy)
 
 
 def _within(moved: Sequence[Array | None], arrays: Sequence[Array | None]) -> list[Array | None]:

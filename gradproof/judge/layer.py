@@ -17,7 +17,7 @@ from gradproof.oracle.global_state import changed_state, global_state, unusual_s
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison
 from gradproof.subject import passes
-from gradproof.subject.passes import Misconduct
+from gradproof.subject.passes import Misconduct, Ran
 from gradproof.subject.subject import Subject
 
 NO_FUNCTION = (
@@ -46,9 +46,8 @@ def judge_layer(subject: Subject, case: Case, clock: Clock, final: bool = True) 
     state = global_state()
     with clock("manual"):
         try:
-            with np.errstate(all="ignore"), conduct.poisoned():
-                ran = passes.forward(case.layer, arrays)
-                grads = passes.backward(case.layer, ran, dy)
+            with np.errstate(all="ignore"):
+                ran, grads = _both_passes(case, arrays, dy)
         except Misconduct as error:
             found.append(fault("", case, "isolated", error.quantity, str(error)))
             return judgement
@@ -86,3 +85,21 @@ def judge_layer(subject: Subject, case: Case, clock: Clock, final: bool = True) 
         judgement.kink = at_kink(subject.twin, case)
         second_opinion(subject.twin, judgement, oracle)
     return judgement
+
+
+def _both_passes(
+    case: Case, arrays: list[Array | None], dy: tuple[Array | None, ...]
+) -> tuple[Ran, dict[str, Array]]:
+    """What forward and backward return, where memory that nobody has filled is NaN."""
+
+    def run() -> tuple[Ran, dict[str, Array]]:
+        ran = passes.forward(case.layer, arrays)
+        return ran, passes.backward(case.layer, ran, dy)
+
+    try:
+        with conduct.poisoned():
+            return run()
+    except Misconduct:
+        run()  # a compiler that works in the first call, such as Numba, knows NumPy's own only
+    with conduct.poisoned():
+        return run()

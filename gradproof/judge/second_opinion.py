@@ -134,7 +134,7 @@ def _ask(twin: Callable[..., Any], finding: Finding, oracle: Oracle, own: str) -
         return
     if step is not None and not _apart(value, step, noise):
         return
-    if at_kink(twin, case, _DIRECTIONS):
+    if at_kink(twin, case, _DIRECTIONS) or _symmetric(finding, index, noise):
         return
     witness, right = ("differences", estimate[0]) if step is None else ("complex step", step)
     finding.verdict = "disagree"
@@ -145,6 +145,25 @@ def _ask(twin: Callable[..., Any], finding: Finding, oracle: Oracle, own: str) -
     )
     said = f"manual = autograd ≠ {witness} {right:.6g}"
     finding.votes = Votes(index, said, "both backward passes are wrong")
+
+
+def _symmetric(finding: Finding, index: tuple[int, ...], noise: float) -> bool:
+    """Whether it is the gradient in the space of symmetric matrices, at a symmetric matrix.
+
+    A function that reads one triangle has two gradients there: that of its formula, and the
+    symmetric one, which has half of it at either place. Their sums over both places are equal.
+    """
+    c, case = finding.comparison, finding.layer_case
+    x = case.arrays[finding.quantity]
+    if c is None or x is None or x.ndim < 2 or not same(x, np.swapaxes(x, -1, -2)).all():
+        return False
+    *batch, i, j = index
+    mirrored = (*batch, j, i)
+    one, other = (differences(case, finding.quantity, at) for at in (index, mirrored))
+    if i == j or one is None or other is None:
+        return False
+    right, error = one[0] + other[0], one[1] + other[1]
+    return not _apart(float(c.manual[index] + c.manual[mirrored]), right, error + 2 * noise)
 
 
 def _noise(finding: Finding, oracle: Oracle, index: tuple[int, ...]) -> tuple[float, float]:

@@ -110,8 +110,8 @@ def pull_back(
 
 
 def as_array(made: Tensor) -> Array:
-    """The tensor's own memory as an array."""
-    array: Array = made.detach().numpy()
+    """The tensor's own memory as an array; a copy if it stands for its negative or conjugate."""
+    array: Array = made.detach().cpu().resolve_conj().resolve_neg().numpy()
     return array
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,7 +12,10 @@ from gradproof.arrays import Array
 from gradproof.cases.case import Case
 from gradproof.witnesses.complex_step import Abstains, Line, line_through, pair
 
+Slopes: TypeAlias = Callable[[float], tuple[float, float]]
 _HALVINGS = 40
+_CLOSER = (2.0**-6, 2.0**-14)
+"""Much smaller steps, as shares of the last one."""
 _FIRST = 0.131
 """The first step, as a share of the array's scale: odd, since halves often meet kinks."""
 
@@ -43,14 +48,29 @@ def differences(
 def _extrapolated(case: Case, line: Line, array: Array, noise: float) -> tuple[float, float] | None:
     base = line(0)
     rounding = max(4 * float(np.finfo(float).eps) * _size(case, base), noise)
-    h = (float(np.abs(array).max(initial=0.0)) or 1.0) * _FIRST
+
+    def slopes(h: float) -> tuple[float, float]:
+        """The central slope, and how far those to the left and to the right are apart."""
+        right, left = (_slope(case, line(side), base, side) for side in (h, -h))
+        return (right + left) / 2, abs(right - left)
+
+    first = (float(np.abs(array).max(initial=0.0)) or 1.0) * _FIRST
+    best, h = _halved(slopes, first, rounding)
+    for closer in _CLOSER:
+        if best is not None and _contradicted(slopes, best, h * closer, rounding):
+            best, _ = _halved(slopes, h * closer, rounding)
+    return best
+
+
+def _halved(slopes: Slopes, h: float, rounding: float) -> tuple[tuple[float, float] | None, float]:
+    """The best estimate as the step is halved, with its error; and the last step."""
     centrals: list[float] = []
     gaps: list[float] = []
     best: tuple[float, float] | None = None
     for _ in range(_HALVINGS):
-        right, left = (_slope(case, line(side), base, side) for side in (h, -h))
-        centrals.append((right + left) / 2)
-        gaps.append(abs(right - left))
+        central, gap = slopes(h)
+        centrals.append(central)
+        gaps.append(gap)
         if len(centrals) > 2:
             before, now = ((4 * b - a) / 3 for a, b in (centrals[-3:-1], centrals[-2:]))
             lost = rounding / h
@@ -61,7 +81,17 @@ def _extrapolated(case: Case, line: Line, array: Array, noise: float) -> tuple[f
             if together and math.isfinite(error) and (best is None or error < best[1]):
                 best = now, error
         h /= 2
-    return best
+    return best, h
+
+
+def _contradicted(slopes: Slopes, best: tuple[float, float], h: float, rounding: float) -> bool:
+    """Whether a much smaller step gives another slope.
+
+    Over many periods of a sine the slopes agree on zero.
+    """
+    wide, close = (slopes(step)[0] for step in (h, h / 2))
+    now, error = (4 * close - wide) / 3, abs(close - wide) + 2 * rounding / h
+    return math.isfinite(error) and abs(now - best[0]) > 4 * (error + best[1])
 
 
 def _slope(case: Case, moved: list[Array], base: list[Array], step: float) -> float:

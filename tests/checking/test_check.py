@@ -296,3 +296,69 @@ def test_bad_conduct_is_told(func: Any, said: str) -> None:
     except gradproof.InputError as error:
         text = str(error)
     assert said in text
+
+
+def test_one_tensor_may_be_the_gradient_of_two_inputs() -> None:
+    assert check(lambda a, b: a + b, torch.add, TWO, cases=FEW)
+
+
+def test_a_size_that_depends_on_values() -> None:
+    above = lambda x: x[x > 0]  # noqa: E731
+    assert check(above, above, (real(3, 4),), cases=60)
+
+
+def test_tensors_that_stand_for_their_negative() -> None:
+    part = lambda x: torch.fft.ifft(x).imag  # noqa: E731
+    assert check(part, part, (real(3, 4),), cases=FEW)
+
+
+def test_a_compiler_that_knows_only_numpys_own_functions() -> None:
+    """As Numba does in the first call, when it compiles."""
+    own, compiled = np.empty_like, set()
+
+    def square(x: Any) -> Any:
+        if x.dtype not in compiled and np.empty_like is not own:
+            raise TypeError("unknown function")
+        compiled.add(x.dtype)
+        return x * x, lambda dy: (2 * x * dy,)
+
+    assert check(gradproof.vjp(square), torch.square, (real(3),), cases=FEW)
+
+
+def test_sines_of_large_numbers_are_right() -> None:
+    class Sine(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return torch.sin(x)
+
+        @staticmethod
+        def backward(ctx: Any, dy: Any) -> Any:
+            return dy * torch.cos(ctx.saved_tensors[0])
+
+    assert check(Sine.apply, torch.sin, (real(3, 4),), cases=60)
+
+
+def cholesky(factor: float) -> Any:
+    """NumPy's, which reads the lower triangle, with the symmetric gradient, as PyTorch's."""
+
+    def function(a: Any) -> Any:
+        low = np.linalg.cholesky(a)
+
+        def pull_back(dy: Any) -> Any:
+            inside = np.tril(low.T @ np.tril(dy))
+            inside[np.diag_indices(len(a))] *= 0.5
+            inverse = np.linalg.inv(low)
+            made = inverse.T @ inside @ inverse
+            return (factor * (made + made.T) / 2,)
+
+        return low, pull_back
+
+    return gradproof.vjp(function)
+
+
+def test_a_symmetric_gradient_of_a_function_that_reads_one_triangle() -> None:
+    inputs = (gradproof.positive_definite(3, 3),)
+    assert check(cholesky(1.0), torch.linalg.cholesky, inputs, cases=60)
+    wrong = check(cholesky(0.5), torch.linalg.cholesky, inputs, cases=FEW, raise_exception=False)
+    assert not wrong

@@ -265,3 +265,12 @@ def test_without_python_flint_it_is_not_available(monkeypatch: pytest.MonkeyPatc
     assert enclosing.available()
     monkeypatch.setattr(enclosing, "find_spec", lambda name: None)
     assert not enclosing.available()
+
+
+@pytest.mark.filterwarnings("error")
+def test_it_is_silent_about_complex_numbers() -> None:
+    def turned(x: Array) -> Array:
+        return x * np.exp(0.5j)
+
+    with pytest.raises(Unsupported, match="a ball is real"):
+        enclose(told(turned, 1.5))

@@ -55,6 +55,8 @@ class Tape:
         return Ball(self, arb, len(self._parents) - 1, self._number(arb))
 
     def constant(self, value: Any) -> Ball:
+        if isinstance(value, (complex, np.complexfloating)):  # float() would drop a part of it
+            raise TypeError(f"a ball is real, and {value} is not")
         number = value if isinstance(value, int) else float(value)
         arb = self.arb(number)
         return Ball(self, arb, _CONSTANT, self._number(arb))
