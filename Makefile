@@ -11,7 +11,7 @@ export MKL_NUM_THREADS := 1
 # $(call given,SEED LAYERS) is `--seed '7'` where SEED alone is set; other defaults are gradproof's.
 given = $(foreach name,$(1),$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) '$($(name))'))
 
-.PHONY: verify test soak mutants lint bench rivals mutation enclosures outsiders calibrate example docs
+.PHONY: verify test soak mutants lint bench rivals mutation enclosures outsiders others calibrate example docs
 .PHONY: test-pythons clean help
 
 verify: .venv/.complete  ## draw, judge, report [PROFILE= EXAMPLES= SEED= LAYERS= JOBS=]
@@ -39,6 +39,9 @@ enclosures: .venv/.complete  ## compare both sides with proved derivatives
 	$(PYTHON_M) benchmarks.torch_accuracy
 outsiders: .venv/.complete  ## judge right and wrong layers of other kinds (20 min)
 	$(PYTHON_M) benchmarks.outsiders
+others: .venv/.complete  ## judge published packages (an hour); the network is needed
+	$(PYTHON_M) benchmarks.others
+	$(PYTHON_M) docs.findings
 calibrate: .venv/.complete  ## try other bounds on right and wrong code (minutes) [LAYERS= SEED=]
 	$(PYTHON_M) benchmarks.calibrate $(call given,LAYERS SEED)
 example: .venv/.complete  ## write reports/example, the example of a report

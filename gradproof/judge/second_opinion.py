@@ -155,7 +155,9 @@ def _symmetric(finding: Finding, index: tuple[int, ...], noise: float) -> bool:
     """
     c, case = finding.comparison, finding.layer_case
     x = case.arrays[finding.quantity]
-    if c is None or x is None or x.ndim < 2 or not same(x, np.swapaxes(x, -1, -2)).all():
+    if c is None or x is None or x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        return False
+    if not same(x, np.swapaxes(x, -1, -2)).all():
         return False
     *batch, i, j = index
     mirrored = (*batch, j, i)
