@@ -354,7 +354,7 @@ def _check_file(options: argparse.Namespace) -> int:
     chosen = many.Options(
         options.cases, options.seed, options.jobs, options.limit, options.only, options.save
     )
-    answers = many.check_many(options.function, chosen, terminal.progress)
+    answers = many.check_many(options.function, chosen, terminal.checking)
     if options.json:
         print(json.dumps(answers, indent=2))
     else:

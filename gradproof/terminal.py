@@ -48,6 +48,20 @@ def progress(tasks: int) -> Iterator[Callable[[Done], None]]:
 
 
 @contextmanager
+def checking(checks: int) -> Iterator[Callable[[Done], None]]:
+    """A bar of finished checks, with the answer of each above it; yields what advances it."""
+    with _bar() as bar:
+        line = bar.add_task("checks", total=checks)
+
+        def advance(done: Done) -> None:
+            said = done.extra.get("verdict", "not judged")
+            bar.console.print(f"{done.task.target}: {said}", style=_STYLES.get(said, ""))
+            bar.advance(line)
+
+        yield advance
+
+
+@contextmanager
 def hunting(bugs: int) -> Iterator[Callable[[int], None]]:
     """A bar of planted bugs; yields what advances it."""
     with _bar() as bar:

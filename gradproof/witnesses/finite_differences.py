@@ -47,14 +47,14 @@ def differences(
 
 def _extrapolated(case: Case, line: Line, array: Array, noise: float) -> tuple[float, float] | None:
     base = line(0)
-    rounding = max(4 * float(np.finfo(float).eps) * _size(case, base), noise)
+    first = (float(np.abs(array).max(initial=0.0)) or 1.0) * _FIRST
+    rounding = max(4 * _roundoff(line(first)) * _size(case, base), noise)
 
     def slopes(h: float) -> tuple[float, float]:
         """The central slope, and how far those to the left and to the right are apart."""
         right, left = (_slope(case, line(side), base, side) for side in (h, -h))
         return (right + left) / 2, abs(right - left)
 
-    first = (float(np.abs(array).max(initial=0.0)) or 1.0) * _FIRST
     best, h = _halved(slopes, first, rounding)
     for closer in _CLOSER:
         if best is not None and _contradicted(slopes, best, h * closer, rounding):
@@ -92,6 +92,19 @@ def _contradicted(slopes: Slopes, best: tuple[float, float], h: float, rounding:
     wide, close = (slopes(step)[0] for step in (h, h / 2))
     now, error = (4 * close - wide) / 3, abs(close - wide) + 2 * rounding / h
     return math.isfinite(error) and abs(now - best[0]) > 4 * (error + best[1])
+
+
+def _roundoff(outputs: list[Array]) -> float:
+    """That of float32 where forward computes in it, whatever it is given; else of float64.
+
+    Its numbers are then all of float32; those of float16, such as small integers, tell nothing.
+    """
+    with np.errstate(all="ignore"):
+        held = [
+            all(np.array_equal(out, out.astype(dtype)) for out in outputs)
+            for dtype in (np.float32, np.float16)
+        ]
+    return float(np.finfo(np.float32 if held == [True, False] else np.float64).eps)
 
 
 def _slope(case: Case, moved: list[Array], base: list[Array], step: float) -> float:

@@ -141,3 +141,25 @@ def test_a_step_from_a_subnormal_number_is_no_division_by_zero() -> None:
 def test_beside_an_infinite_number_they_are_silent_and_come_to_an_end() -> None:
     case = on(Sigmoid(), [1.0, 1.0], x=np.array([np.inf, 1.0]))
     assert complex_step(case, "x", (1,)) is None
+
+
+def test_differences_of_what_is_float32_inside_allow_for_its_rounding() -> None:
+    def rule(x: Array) -> Array:
+        if np.iscomplexobj(x):
+            raise TypeError("real numbers only")
+        return np.sin(x.astype(np.float32)).astype(x.dtype)
+
+    case = Case(_Told(rule), {"x": np.array([0.7])}, {"x": "real"}, "float64", dy=(np.ones(1),))
+    found = differences(case, "x", (0,))
+    assert found is not None
+    slope, error = found
+    assert abs(slope - np.cos(0.7)) <= error < 0.01
+
+
+def test_differences_do_not_believe_that_a_sine_of_large_numbers_is_flat() -> None:
+    for x in (1.3e5, 1e4, 777.0):
+        held = {"x": np.array([x])}
+        case = Case(_Told(np.sin), held, {"x": "real"}, "float64", dy=(np.ones(1),))
+        found = differences(case, "x", (0,))
+        assert found is not None
+        assert found[0] == pytest.approx(np.cos(x), abs=1e-5)
