@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradproof.arrays import Array
+from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case, received, received_dy
 from gradproof.judge import conduct
 from gradproof.judge.clock import Clock
@@ -49,7 +49,9 @@ def judge_layer(subject: Subject, case: Case, clock: Clock, final: bool = True) 
             with np.errstate(all="ignore"):
                 ran, grads = _both_passes(case, arrays, dy)
         except Misconduct as error:
-            found.append(fault("", case, "isolated", error.quantity, str(error)))
+            formed = _wrong_outputs(case, arrays, oracle)
+            quantity, text = formed or (error.quantity, str(error))
+            found.append(fault("", case, "isolated", quantity, text))
             return judgement
     with clock("judge"):
         pending = pair_up("", case, ran.outputs, oracle.y, grads, reference, found)
@@ -103,3 +105,17 @@ def _both_passes(
         run()  # a compiler that works in the first call, such as Numba, knows NumPy's own only
     with conduct.poisoned():
         return run()
+
+
+def _wrong_outputs(
+    case: Case, arrays: list[Array | None], oracle: Oracle
+) -> tuple[str, str] | None:
+    """The first output of a wrong shape or dtype, and what is wrong: backward may fail for it."""
+    try:
+        with np.errstate(all="ignore"):
+            made = passes.forward(case.layer, arrays).outputs
+    except Misconduct:
+        return None
+    pairs = zip(numbered("y", made).items(), oracle.y, strict=False)
+    found = ((name, conduct.check_form(out, y)) for (name, out), y in pairs)
+    return next(((name, text) for name, text in found if text), None)

@@ -31,6 +31,7 @@ _ROUGHLY = 2.0**-6
 """How far a difference quotient may be from a derivative, as a share of it."""
 _FORWARD = "your forward is not torch's function"
 _PROBABLY = "probably your backward pass (no independent check applies)"
+_CLOSE = "undecided: one of the two loses digits, too few for a witness to see"
 _BY_DESIGN = ", or its rule is no derivative by design (then name it in `by_design`)"
 
 
@@ -73,6 +74,8 @@ def votes(subject: Subject, finding: Finding) -> Votes:
     same = _forward_agrees(subject, finding.layer_case)
     index, opinions = _opinions(finding)
     m, r, bound = (float(a[index]) for a in (c.manual, c.reference, c.bound))
+    if not opinions and same is not False and _too_close(finding, index):
+        return Votes(index, "manual ≠ autograd, both within finite differences", _CLOSE)
     if not opinions:
         verdict = _FORWARD if same is False else _PROBABLY
         return Votes(index, "manual ≠ autograd, no witness", verdict)
@@ -178,6 +181,15 @@ def _estimated(finding: Finding, index: tuple[int, ...]) -> Iterator[_Opinion]:
         opinion = _Opinion("finite differences", value - error, value + error)
         if opinion.off(float(c.manual[index])) or opinion.off(float(c.reference[index])):
             yield opinion  # else it cannot tell the two apart
+
+
+def _too_close(finding: Finding, index: tuple[int, ...]) -> bool:
+    """Whether both sides lie within the error of finite differences, which speak here."""
+    c = finding.comparison
+    assert c is not None
+    m, r = float(c.manual[index]), float(c.reference[index])
+    near = abs(m - r) <= _ROUGHLY * min(abs(m), abs(r))
+    return near and differences(finding.layer_case, finding.quantity, index) is not None
 
 
 def _worst(finding: Finding) -> Iterator[tuple[int, ...]]:

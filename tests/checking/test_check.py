@@ -362,3 +362,37 @@ def test_a_symmetric_gradient_of_a_function_that_reads_one_triangle() -> None:
     assert check(cholesky(1.0), torch.linalg.cholesky, inputs, cases=60)
     wrong = check(cholesky(0.5), torch.linalg.cholesky, inputs, cases=FEW, raise_exception=False)
     assert not wrong
+
+
+def test_a_backward_that_fails_for_the_dtype_of_y_is_told_as_that() -> None:
+    def function(x: Any) -> Any:
+        def pull_back(dy: Any) -> Any:
+            if dy.dtype != np.float64:
+                raise TypeError("expected float64")
+            return (dy.astype(x.dtype),)
+
+        return x.astype(np.float64), pull_back
+
+    verdict = check(gradproof.vjp(function), torch.clone, (real(2),), raise_exception=False)
+    assert "its dtype is float64; it should be float32" in str(verdict)
+
+
+def test_what_is_too_close_for_a_witness_blames_nobody() -> None:
+    class Digamma(torch.autograd.Function):
+        """Its derivative is right to more digits than PyTorch's, below zero."""
+
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return torch.digamma(x)
+
+        @staticmethod
+        def backward(ctx: Any, dy: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            sine = torch.sin(torch.pi * x)
+            reflected = (torch.pi / sine) ** 2 - torch.polygamma(1, 1 - x)
+            return dy * reflected * (1 + 3e-12)
+
+    inputs = (gradproof.uniform(-2.9, -2.1, 8),)
+    verdict = check(Digamma.apply, torch.digamma, inputs, raise_exception=False)
+    assert "undecided: one of the two loses digits" in str(verdict)

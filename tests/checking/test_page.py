@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 import gradproof
 
 PAGE = (Path(__file__).parents[2] / "docs" / "one-call.md").read_text(encoding="utf-8")
-EXAMPLE, VARYING = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+EXAMPLE, VARYING, MANY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SAID = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[0]
 FORGOTTEN = "dy - dy.mean(-1, keepdim=True)"
 
@@ -48,3 +49,11 @@ def test_shapes_may_vary() -> None:
     exec(VARYING, held)
     verdict = gradproof.check(torch.mul, torch.mul, held["inputs"], cases=10)
     assert len(set(verdict.table["shape"])) > 1
+
+
+def test_the_file_of_checks_agrees() -> None:
+    held: dict[str, Any] = {}
+    exec(MANY, held)
+    assert set(held["checks"]) == {"tanh", "log", "expm1"}
+    for name, given in held["checks"].items():
+        assert gradproof.check(given.func, given.reference, given.inputs, cases=5), name

@@ -1,0 +1,19 @@
+"""np.linalg.norm with 1 < ord < 2: nan at an entry of 0, where the derivative is 0."""
+
+import autograd.numpy as anp
+import numpy as np
+from autograd import grad
+
+x = np.array([0.0, 2.0, 4.0])
+
+
+def f(x):
+    return anp.linalg.norm(x, 1.5)
+
+
+found = grad(f)(x)
+steps = 1e-6 * np.eye(x.size).reshape(x.size, *x.shape)
+true = np.reshape([(f(x + h) - f(x - h)) / 2e-6 for h in steps], x.shape)
+print("autograd           ", np.shape(found), np.ravel(found))
+print("finite differences ", true.shape, np.ravel(true))
+assert np.shape(found) != true.shape or not np.allclose(found, true, 1e-3, 1e-6)

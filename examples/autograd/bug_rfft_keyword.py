@@ -1,0 +1,19 @@
+"""np.fft.rfft with n as a keyword, longer than the array: n is not seen by the gradient."""
+
+import autograd.numpy as anp
+import numpy as np
+from autograd import grad
+
+x = np.array([1.0, 2.0, 4.0, 7.0])
+
+
+def f(x):
+    return anp.sum(anp.arange(5.0) * anp.real(anp.fft.rfft(x, n=8)))
+
+
+found = grad(f)(x)
+steps = 1e-6 * np.eye(x.size).reshape(x.size, *x.shape)
+true = np.reshape([(f(x + h) - f(x - h)) / 2e-6 for h in steps], x.shape)
+print("autograd           ", np.shape(found), np.ravel(found))
+print("finite differences ", true.shape, np.ravel(true))
+assert np.shape(found) != true.shape or not np.allclose(found, true, 1e-3, 1e-6)

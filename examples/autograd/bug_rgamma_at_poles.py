@@ -1,0 +1,20 @@
+"""1 / gamma is smooth at 0, -1, ...; its gradient there is nan."""
+
+import autograd.numpy as anp
+import autograd.scipy.special as sp
+import numpy as np
+from autograd import grad
+
+x = np.array([0.0, -1.0, 0.5])
+
+
+def f(x):
+    return anp.sum(sp.rgamma(x))
+
+
+found = grad(f)(x)
+steps = 1e-6 * np.eye(x.size).reshape(x.size, *x.shape)
+true = np.reshape([(f(x + h) - f(x - h)) / 2e-6 for h in steps], x.shape)
+print("autograd           ", np.shape(found), np.ravel(found))
+print("finite differences ", true.shape, np.ravel(true))
+assert np.shape(found) != true.shape or not np.allclose(found, true, 1e-3, 1e-6)
