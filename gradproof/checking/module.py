@@ -32,7 +32,6 @@ from gradproof.oracle.tensors import ReferenceFault, as_array, fewer_samples
 from gradproof.subject.entries import DTYPES, CaseRules, Spec, real
 from gradproof.subject.subject import Subject
 
-TORCH = {"float64": torch.float64, "float32": torch.float32}
 MODES = ("train", "eval")
 
 
@@ -175,6 +174,11 @@ def _of(module: Module, name: str) -> Tensor:
     return found
 
 
+def _numbers(tensor: Tensor) -> Array:
+    """A tensor's numbers; NumPy has no bfloat16."""
+    return as_array(tensor.double() if tensor.is_floating_point() else tensor)
+
+
 @dataclass
 class Part:
     """A part of both modules: a layer with its call in a run of the whole, and its state."""
@@ -204,9 +208,9 @@ class Part:
 
     def cases(self, dtypes: Sequence[str], count: int, seed: int) -> Iterator[Case]:
         """The chained case, then free ones; buffers keep their values, which may be variances."""
-        given = {n: as_array(t) for n, t in (*self.call.inputs.items(), *self.state.items())}
+        given = {n: _numbers(t) for n, t in (*self.call.inputs.items(), *self.state.items())}
         dy = tuple(
-            as_array(self.call.cotangents[i]) if i in self.call.cotangents else None
+            _numbers(self.call.cotangents[i]) if i in self.call.cotangents else None
             for i in range(len(self.call.made))
         )
         chained = (*dy, *[None] * len(self.buffers)) if any(d is not None for d in dy) else ()

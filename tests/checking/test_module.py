@@ -218,6 +218,27 @@ def test_inputs_by_name_and_several_outputs() -> None:
     assert verdict
 
 
+def test_a_part_that_returns_its_input_and_a_shared_weight() -> None:
+    class Whole(nn.Module):
+        def __init__(self, norm: Any) -> None:
+            super().__init__()
+            self.first, self.same = nn.Linear(4, 4), Same()
+            self.norm, self.last = norm(4), nn.Linear(4, 4)
+            self.last.weight = self.first.weight
+
+        def forward(self, x: Any) -> Any:
+            return self.last(self.norm(self.same(self.first(x))))
+
+    class Same(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x
+
+    verdict = check_module(Whole(MyNorm), Whole(nn.LayerNorm), (real(2, 4),))
+    assert dict(verdict)["same"] == "agree"
+    half = check_module(Whole(MyNorm).bfloat16(), Whole(nn.LayerNorm).bfloat16(), (real(2, 4),))
+    assert half
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
