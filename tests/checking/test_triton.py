@@ -1,0 +1,25 @@
+"""Triton kernels under its interpreter, right and wrong, where Triton is installed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="kernels are judged against torch")
+pytest.importorskip("triton", reason="did not run: pip install --no-deps triton")
+
+FOLDER = Path(__file__).parents[2] / "examples" / "triton"
+
+
+def test_the_right_kernels_agree_and_the_wrong_ones_do_not() -> None:
+    command = [sys.executable, "-m", "gradproof", "check", "checks.py", "--json", "--cases", "10"]
+    done = subprocess.run(command, check=False, cwd=FOLDER, capture_output=True, text=True)
+    said = {answer["name"]: answer["agrees"] for answer in json.loads(done.stdout)}
+    assert len(said) == 6
+    assert {name for name, agrees in said.items() if not agrees} == {
+        n for n in said if "wrong" in n
+    }
