@@ -97,7 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "others.json"
-    found = json.loads(path.read_text("utf-8"))["folders"] if path.is_file() else {}
+    held = json.loads(path.read_text("utf-8"))["folders"] if path.is_file() else {}
+    found = {name: one for name, one in held.items() if (EXAMPLES / name).is_dir()}
     with tempfile.TemporaryDirectory() as temporary:
         packages = (options.packages or Path(temporary)).absolute()
         for file in sorted(EXAMPLES.glob("*/requirements.txt")):

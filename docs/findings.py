@@ -15,7 +15,7 @@ HEAD = """# Findings in others' code
 A judge that is tuned on its own layers is a toy. So {packages} published packages, none of which knows this project, were judged from outside, against the same
 functions of PyTorch: **{checks} hand-written gradients, of which {agree} agree** in {cases} drawn cases each. Every one that does not was examined by hand, and is one of these:
 
-- a **wrong gradient**, or a wrong function. For {scripts} of them there is a script in [`examples/`](../examples) that shows it on a few numbers, beside finite differences or the
+- a **wrong gradient**, or a wrong function. For {scripts} of them there is a script in `examples/` that shows it on a few numbers, beside finite differences or the
   value that is known, **without gradproof**. It fails once the package is mended, and `make others` runs all of them;
 - **digits that are lost**: right in theory, and off by far more than rounding;
 - **another choice** at a kink or a tie, or where there is no derivative;
@@ -28,8 +28,8 @@ make others                                   # all of them, an hour on one core
 cd examples/autograd; gradproof check checks_sums.py --only repeat_negative_axis
 ```
 
-| package | gradients | agree | wrong, with a script |
-|---|---|---|---|
+| package | folder | gradients | agree | wrong, with a script |
+|---|---|---|---|---|
 """
 MIDDLE = """
 ## Wrong gradients, and functions
@@ -64,17 +64,21 @@ def page() -> str:
         cases=held["about"]["cases"],
     )
     rows = [
-        f"| [{', '.join(_packages(name, one))}](../examples/{name}/README.md) | {one['checks']} "
+        f"| {', '.join(_packages(name, one))} | `examples/{name}` | {one['checks']} "
         f"| {one['agree']} | {len(one['scripts'])} |"
         for name, one in folders.items()
     ]
+    sections = [_section(name, one) for name, one in folders.items() if one["scripts"]]
+    return head + "\n".join(rows) + "\n" + MIDDLE + "\n\n".join(sections) + "\n" + TAIL
+
+
+def _section(name: str, one: dict[str, Any]) -> str:
+    """A line for each script of a folder."""
     lines = [
-        f"- [{script.removeprefix('bug_').removesuffix('.py')}](../examples/{name}/{script}): "
-        f"{first_line(ROOT / 'examples' / name / script)}"
-        for name, one in folders.items()
+        f"- `{script}`: {first_line(ROOT / 'examples' / name / script)}"
         for script in one["scripts"]
     ]
-    return head + "\n".join(rows) + "\n" + MIDDLE + "\n".join(lines) + "\n" + TAIL
+    return f"### {', '.join(_packages(name, one))}\n\n" + "\n".join(lines)
 
 
 def _packages(name: str, one: dict[str, Any]) -> list[str]:

@@ -79,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--layers", default="", help="only these layers and optimisers (comma-separated)"
     )
+    verify.add_argument("--skip", default="", help="all but these (comma-separated)")
+    verify.add_argument("--cases", type=_count, help="of each layer (default: the profile's)")
     verify.add_argument("--jobs", type=_natural, default=0, help=jobs)
     verify.add_argument("--limit", type=_above_zero, default=LIMIT, help=limit)
     verify.add_argument(
@@ -243,6 +245,8 @@ def _verify(options: argparse.Namespace) -> int:
         options.jobs,
         options.limit,
         options.out,
+        _names(options.skip),
+        options.cases,
     )
     folder, about = run.run(root, subject, chosen, terminal.progress)
     layers = _write_report(root, folder, options.out)

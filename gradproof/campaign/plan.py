@@ -44,6 +44,8 @@ class Options:
 
     examples   networks to draw, or None for the profile's number
     layers     names of the only layers to judge; empty for all, and the networks
+    skip       names of layers and optimisers that are left out; networks may hold them still
+    cases      of each layer and optimiser, or None for the profile's number
     limit      seconds that a case may take; math.inf for no limit
     """
 
@@ -54,6 +56,8 @@ class Options:
     jobs: int = 0
     limit: float = LIMIT
     out: Path = Path("reports/latest")
+    skip: tuple[str, ...] = ()
+    cases: int | None = None
     runs: Path = Path("reports/runs")
 
 
@@ -67,9 +71,12 @@ def plan(subject: Subject, options: Options) -> list[Task]:
             f"unknown profile {options.profile!r}; choose one of {', '.join(PROFILES)}"
         )
     profile = PROFILES[options.profile]
-    known = known_kinds(subject, options.layers)
+    known = known_kinds(subject, (*options.layers, *options.skip))
     networks = [n for n, k in subject.layers.items() if k is subject.net]
-    names: tuple[str, ...] = options.layers or tuple(known)
+    names = [name for name in options.layers or known if name not in options.skip]
+    if not names:
+        raise InputError("all layers are skipped; leave one in")
+    cases = options.cases or profile.cases
     tasks = []
     if not options.layers and subject.trajectories is not None:
         count = len(subject.trajectories(options.profile, options.seed))
@@ -81,7 +88,7 @@ def plan(subject: Subject, options: Options) -> list[Task]:
             tasks.append(Task("network", name, count, options.seed * 1_000_003 + shard))
     for name in (n for n in names if n not in networks):
         source = "layer" if name in subject.layers else "optimizer"
-        tasks.append(Task(source, name, profile.cases, options.seed))
+        tasks.append(Task(source, name, cases, options.seed))
         if source == "layer":
             tasks.append(Task("sensitivity", name, profile.sensitivity, options.seed))
     return tasks

@@ -371,3 +371,13 @@ def test_a_crash_is_told_of_with_the_place(tmp_path: Path) -> None:
     (tmp_path / "t.crash").write_text(dump)
     said = f"its process crashed: Segmentation fault (at {__file__}:7)"
     assert lost_case(tmp_path, "t", 60.0) == ("abc", said)
+
+
+def test_layers_are_left_out_and_cases_are_counted() -> None:
+    tasks = plan.plan(few(), plan.Options("quick", skip=("Tanh", "SGD"), cases=7))
+    assert not {"Tanh", "SGD"} & {task.target for task in tasks}
+    assert {task.count for task in tasks if task.source in ("layer", "optimizer")} == {7}
+    with pytest.raises(InputError, match="unknown layer 'Tahn'; did you mean Tanh"):
+        plan.plan(few(), plan.Options("quick", skip=("Tahn",)))
+    with pytest.raises(InputError, match="all layers are skipped"):
+        plan.plan(few(), plan.Options("quick", layers=("Tanh",), skip=("Tanh",)))
