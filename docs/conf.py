@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS)]
 
+from docutils.nodes import SkipNode
+from latex2mathml.converter import convert
 from layer_table import layer_table
 
 from gradproof import __version__
@@ -22,8 +25,24 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 html_theme = "furo"
+html_math_renderer = "mathml"  # browsers show it without a script and without a network
 html_title = "gradproof"
 
 made = DOCS / "_build" / "layers.md"
 made.parent.mkdir(exist_ok=True)
 made.write_text(layer_table(), encoding="utf-8")
+
+
+def formula(display: str) -> Any:
+    """What writes a formula as MathML."""
+
+    def write(page: Any, node: Any) -> None:
+        page.body.append(convert(node.astext(), display=display))
+        raise SkipNode
+
+    return write
+
+
+def setup(app: Any) -> None:
+    """Sphinx calls this."""
+    app.add_html_math_renderer("mathml", (formula("inline"), None), (formula("block"), None))
