@@ -55,6 +55,7 @@ def check(
     Raises    Disagreement, an AssertionError, with the message that `gradproof verify` prints
               InputError, one sentence, where it cannot be judged
     """
+    __tracebackhide__ = True  # pytest then shows the call
     given = Check(func, reference, inputs, names, dtypes, conventions)
     name = name_of(func)
     verdict = verdict_of(subject_of({name: given}), name, given, cases, seed)

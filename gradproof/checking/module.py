@@ -71,6 +71,7 @@ def check_module(
     Raises    Disagreement, an AssertionError, with that text
               InputError, one sentence, where the two cannot be compared
     """
+    __tracebackhide__ = True  # pytest then shows the call
     for name, given in (("module", module), ("reference", reference)):
         if not isinstance(given, Module):
             raise InputError(f"{name} is of type {type(given).__name__}; give a torch.nn.Module")

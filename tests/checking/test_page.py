@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 import gradproof
 
 PAGE = (Path(__file__).parents[2] / "docs" / "one-call.md").read_text(encoding="utf-8")
-EXAMPLE, VARYING, MANY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+EXAMPLE, VARYING, TEST, MANY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SAID = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[0]
 FORGOTTEN = "dy - dy.mean(-1, keepdim=True)"
 
@@ -49,6 +51,17 @@ def test_shapes_may_vary() -> None:
     exec(VARYING, held)
     verdict = gradproof.check(torch.mul, torch.mul, held["inputs"], cases=10)
     assert len(set(verdict.table["shape"])) > 1
+
+
+def test_pytest_shows_the_call_and_the_message(tmp_path: Path) -> None:
+    file = tmp_path / "test_norm.py"
+    head = EXAMPLE[: EXAMPLE.index("gradproof.check(")]
+    file.write_text(f"{head}\n\n{TEST}", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
+    said = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    assert "LayerNorm disagrees with PyTorch in the gradient of x" in said
+    assert ">       gradproof.check(LayerNorm.apply" in said
+    assert "gradproof/checking" not in said.replace("\\", "/")
 
 
 def test_the_file_of_checks_agrees() -> None:
