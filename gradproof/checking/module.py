@@ -58,8 +58,8 @@ def check_module(
     reference    another, whose backward pass is autograd's
     inputs       what both are called with: a tuple of example arrays or tensors, whose shapes and
                  kinds count, or entries such as `gradproof.real(4, 8)`; by name in a dictionary
-    names        what the reference calls a part, parameter or buffer that the module calls
-                 otherwise; a name stands for all that lies below it
+    names        the module's names of parts, parameters or buffers → the reference's, where they
+                 differ; a name is replaced wherever it stands in a path
     modes        "train", "eval" or both; the second is left out where it is the same
     dtypes       "float64", "float32" or both
     cases        drawn for each part, in each dtype, beside the chained one
@@ -81,6 +81,7 @@ def check_module(
             f"modes are {' or '.join(MODES)} or both, not {', '.join(unknown) or '()'}"
         )
     pair = Pair(module, reference, dict(names or {}))
+    pair.check_names()
     pair.parameters()  # it says what does not belong together
     drawn = Drawing(pair, _entries(inputs), dtypes_of(dtypes), cases, seed)
     verdict = ModuleVerdict(type(module).__name__, [])
@@ -129,6 +130,16 @@ class Drawing:
                 tensor = tensor.to(dtype).requires_grad_(self.inputs.kinds[name] == "real")
             made[name] = tensor
         return ((), made) if self.inputs.named else (tuple(made.values()), {})
+
+    def repeats(self, training: bool) -> bool:
+        """Whether two runs of the reference are the same."""
+        args, kwargs = self._arguments(torch.float64)
+        runs = []
+        for _ in range(2):
+            model = pairs.in_dtype(self.pair.reference, torch.float64, training)
+            runs.append(outputs_of(model(*args, **kwargs)))
+        pair = zip(*runs, strict=True)
+        return all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in pair)
 
     def same_in_both_modes(self) -> bool:
         """Whether neither module does anything else in training than in evaluation."""
@@ -234,8 +245,13 @@ class Part:
 def _judge_mode(drawn: Drawing, training: bool, verdict: ModuleVerdict) -> None:
     """Judge all parts in training or in evaluation, and add what is found to the verdict."""
     verdict.mode = "training" if training else "evaluation"
-    both = drawn.pair.submodules()
-    for path, call in drawn.calls(training).items():
+    both, calls = drawn.pair.submodules(), drawn.calls(training)
+    if not drawn.repeats(training):
+        raise InputError(
+            f"the reference is no function in {verdict.mode}: two runs differ (dropout?); set its "
+            "probability to 0, or leave this mode out, such as modes=('eval',)"
+        )
+    for path, call in calls.items():
         name = path or WHOLE
         if verdict.wrong and verdict.holds_wrong(path):
             verdict.parts[name] = HOLDS

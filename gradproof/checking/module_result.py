@@ -70,9 +70,12 @@ class ModuleVerdict(Verdict):
         return "\n".join(lines)
 
     def __str__(self) -> str:
-        judged = [name for name, word in self.parts.items() if word != SAME]
         if not self.wrong:
-            return f"{super().__str__()}; parts judged: {len(judged)}"
+            judged = [name for name, word in self.parts.items() if word != SAME]
+            arrays = sum(len(j.findings) for j in self.judgements)
+            word = "agrees" if self else "could not have failed"
+            number = f"{len(judged)} parts, {len(self.judgements)} cases, {arrays} arrays"
+            return f"{self.name} {word}: {number}"
         where = "the module" if self.wrong == WHOLE else f"its part {self.wrong}"
         note = f"  ({self.note})" if self.note else ""
         head = f"{self.name}: {where} is wrong, in {self.mode}{note}"

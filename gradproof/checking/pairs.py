@@ -18,24 +18,33 @@ from gradproof.errors import InputError, in_one_line
 
 @dataclass
 class Pair:
-    """A module and its reference.
+    """A module and its reference, or a part of both.
 
-    names    names of the module's parts that differ → what the reference calls them; a name stands
-             for all that lies below it
+    names          the module's names that differ → the reference's, wherever they stand in a path
+    here, there    the paths of the two within the whole; "" for the whole
     """
 
     module: Module
     reference: Module
     names: Mapping[str, str]
+    here: str = ""
+    there: str = ""
 
     def theirs(self, name: str) -> str:
-        """What the reference calls a part of the module."""
-        parts = name.split(".")
-        for count in range(len(parts), 0, -1):
-            head = ".".join(parts[:count])
-            if head in self.names:
-                return ".".join([self.names[head], *parts[count:]])
-        return name
+        """What the reference calls a part, parameter or buffer of the module."""
+        whole = _renamed(f"{self.here}.{name}" if self.here else name, self.names)
+        return whole.removeprefix(f"{self.there}." if self.there else "")
+
+    def check_names(self) -> None:
+        """Raise InputError for a name that the module has not."""
+        paths = [n for n, _ in self.module.named_modules()]
+        paths += [n for n, _ in (*self.module.named_parameters(), *self.module.named_buffers())]
+        for name in self.names:
+            if not any(f".{name}." in f".{path}." for path in paths):
+                raise InputError(
+                    f"names has {name!r}, and the module has no part, parameter or buffer of that "
+                    "name; write {the module's name: the reference's}"
+                )
 
     def submodules(self) -> dict[str, tuple[Module, Module]]:
         """Parts that both sides have, by the module's name; "" is the whole."""
@@ -45,16 +54,10 @@ class Pair:
         return {n: (m, r) for n, (m, r) in found.items() if r is not None}
 
     def below(self, path: str) -> Pair:
-        """The pair of two submodules."""
-        head = f"{path}." if path else ""
-        names = {n.removeprefix(head): self.theirs(n) for n in self.names if n.startswith(head)}
+        """The pair of two parts, of the whole."""
         there = self.theirs(path) if path else ""
-        start = f"{there}." if there else ""
-        return Pair(
-            self.module.get_submodule(path),
-            self.reference.get_submodule(there),
-            {n: t.removeprefix(start) for n, t in names.items() if t.startswith(start)},
-        )
+        parts = self.module.get_submodule(path), self.reference.get_submodule(there)
+        return Pair(*parts, self.names, path, there)
 
     def parameters(self) -> dict[str, str]:
         """The module's names of parameters → the reference's.
@@ -69,8 +72,9 @@ class Pair:
             said = f"the module's {lost[0]}" if lost else f"the reference's {extra[0]}"
             other = "reference" if lost else "module"
             raise InputError(
-                f"{said} is no parameter of the {other}; say which belong together, such as "
-                f"names={{{(lost or ['weight'])[0]!r}: {(extra or ['weight'])[0]!r}}}"
+                f"{said} is no parameter of the {other}; say which belong together, with "
+                f"names={{the module's name: the reference's}}; unmatched are "
+                f"{', '.join(lost[:3]) or 'none'} and {', '.join(extra[:3]) or 'none'}"
             )
         for name, theirs in matched.items():
             _same_shape(name, here[name], there[theirs])
@@ -84,6 +88,22 @@ class Pair:
         for name, theirs in matched.items():
             _same_shape(name, here[name], there[theirs])
         return matched
+
+
+def _renamed(path: str, names: Mapping[str, str]) -> str:
+    """A path with every name replaced that stands in it, the longest first."""
+    parts, made, at = path.split("."), list[str](), 0
+    while at < len(parts):
+        for end in range(len(parts), at, -1):
+            head = ".".join(parts[at:end])
+            if head in names:
+                made.append(names[head])
+                at = end
+                break
+        else:
+            made.append(parts[at])
+            at += 1
+    return ".".join(made)
 
 
 def _same_shape(name: str, here: Tensor, there: Tensor) -> None:

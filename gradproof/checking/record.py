@@ -8,6 +8,7 @@ from typing import Any
 
 import hypothesis
 import numpy as np
+from torch.nn import Module
 
 from gradproof.cases.case import Case, cast, received
 from gradproof.cases.draw import make_case
@@ -45,6 +46,13 @@ class Check:
                 "tensors, such as torch.nn.functional.silu"
             )
         object.__setattr__(self, "dtypes", dtypes_of(self.dtypes))
+        held = [n for n, _ in self.func.named_parameters()] if isinstance(self.func, Module) else []
+        if held:
+            raise InputError(
+                f"{type(self.func).__name__} has parameters ({', '.join(held[:3])}), whose "
+                "gradients would not be judged; give gradproof.check_module two modules, or a "
+                "function that takes them as arguments"
+            )
 
     def drawn(self, draw: Draw) -> Inputs:
         """Inputs of one case."""

@@ -117,6 +117,11 @@ def test_a_module_without_parameters() -> None:
     assert not check(torch.nn.SiLU(), F.gelu, (real(5),), cases=FEW, raise_exception=False)
 
 
+def test_a_module_with_parameters_is_refused() -> None:
+    with pytest.raises(gradproof.InputError, match=r"Linear has parameters \(weight, bias\)"):
+        check(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3), (real(2, 3),))
+
+
 def drawn(draw: Any) -> Any:
     n, m = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     return {"x": real(n, m), "w": real(m)}

@@ -200,8 +200,35 @@ def test_names_that_differ() -> None:
     reference = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))
     with pytest.raises(InputError, match=r"the module's first\.weight is no parameter of the ref"):
         check_module(Renamed(), reference, (real(2, 3),))
+    with pytest.raises(InputError, match="names has 'nrom', and the module has no part"):
+        check_module(Renamed(), reference, (real(2, 3),), names={"first": "0", "nrom": "1"})
     verdict = check_module(Renamed(), reference, (real(2, 3),), names={"first": "0", "norm": "1"})
     assert dict(verdict)["norm"] == "agree"
+
+
+def test_one_name_for_all_layers() -> None:
+    class Gained(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.gain, self.shift = (
+                nn.Parameter(torch.ones(width)),
+                nn.Parameter(torch.zeros(width)),
+            )
+
+        def forward(self, x: Any) -> Any:
+            return Normalised.apply(x) * self.gain + self.shift
+
+    names = {"gain": "weight", "shift": "bias"}
+    verdict = check_module(Transformer(Gained), Transformer(nn.LayerNorm), (IDS,), names=names)
+    assert dict(verdict)["h.1.ln_2"] == "agree"
+    assert str(verdict).startswith("Transformer agrees: ")
+
+
+def test_a_reference_that_draws_random_numbers_is_refused() -> None:
+    both = [nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5)) for _ in range(2)]
+    with pytest.raises(InputError, match="no function in training: two runs differ"):
+        check_module(both[0], both[1], (real(3, 4),))
+    assert dict(check_module(both[0], both[1], (real(3, 4),), modes=("eval",)))
 
 
 def test_inputs_by_name_and_several_outputs() -> None:

@@ -13,11 +13,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="layers are judged against torch")
 
 # ruff: noqa: E402  (torch is looked for first)
-from hypothesis import strategies as st
-
 import gradproof
 
-PAGE = (Path(__file__).parents[2] / "docs" / "one-call.md").read_text(encoding="utf-8")
+PATH = Path(__file__).parents[2] / "docs" / "one-call.md"
+PAGE = PATH.read_text(encoding="utf-8")
 EXAMPLE, VARYING, TEST, MANY = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SAID = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[0]
 FORGOTTEN = "dy - dy.mean(-1, keepdim=True)"
@@ -47,7 +46,7 @@ def test_mended_it_agrees() -> None:
 
 
 def test_shapes_may_vary() -> None:
-    held: dict[str, object] = {"gradproof": gradproof, "st": st}
+    held: dict[str, object] = {}
     exec(VARYING, held)
     verdict = gradproof.check(torch.mul, torch.mul, held["inputs"], cases=10)
     assert len(set(verdict.table["shape"])) > 1
@@ -62,6 +61,14 @@ def test_pytest_shows_the_call_and_the_message(tmp_path: Path) -> None:
     assert "LayerNorm disagrees with PyTorch in the gradient of x" in said
     assert ">       gradproof.check(LayerNorm.apply" in said
     assert "gradproof/checking" not in said.replace("\\", "/")
+
+
+def test_the_page_on_modules_names_the_part() -> None:
+    page = (PATH.parent / "modules.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    head = EXAMPLE[: EXAMPLE.index("gradproof.check(")]
+    with pytest.raises(gradproof.Disagreement, match="its part 1 is wrong, in training"):
+        exec(head + program, {})
 
 
 def test_the_file_of_checks_agrees() -> None:
