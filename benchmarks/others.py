@@ -61,6 +61,7 @@ def judged(folder: Path, variables: dict[str, str], options: argparse.Namespace)
     others = [answer for answer in answers if not answer["agrees"]]
     return {
         "requirements": requirements(folder),
+        "cases": options.cases,
         "checks": len(answers),
         "agree": len(answers) - len(others),
         "others": {answer["name"]: _said(answer) for answer in others},
@@ -109,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
             found[folder.name] = one = judged(folder, variables, options)
             scripts = f"{sum(one['scripts'].values())} of {len(one['scripts'])} scripts"
             print(f"{folder.name:<16}{one['agree']:>5} of {one['checks']} agree; {scripts}")
-            about = {"at": now(), "cases": options.cases, "seed": options.seed, **environment(ROOT)}
+            about = {"at": now(), "seed": options.seed, **environment(ROOT)}
             write_json(path, {"about": about, "folders": found})
     return 0 if all(all(one["scripts"].values()) for one in found.values()) else 1
 

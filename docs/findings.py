@@ -61,7 +61,7 @@ def page() -> str:
         checks=f"{sum(one['checks'] for one in folders.values()):,}",
         agree=f"{sum(one['agree'] for one in folders.values()):,}",
         scripts=sum(len(one["scripts"]) for one in folders.values()),
-        cases=held["about"]["cases"],
+        cases=" or ".join(map(str, sorted({one["cases"] for one in folders.values()}))),
     )
     rows = [
         f"| {', '.join(_packages(name, one))} | `examples/{name}` | {one['checks']} "

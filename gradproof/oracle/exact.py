@@ -86,9 +86,9 @@ class Exactly(Primitives):  # type: ignore[no-untyped-call]
 
     def of(self, t: Tensor) -> Array:
         """The balls of a tensor: its memory's, if it floats."""
+        if t.is_complex() or t.is_neg():
+            raise Unsupported
         if not t.is_floating_point():
-            if t.is_complex():
-                raise Unsupported
             return operations.balls(t.detach().numpy())
         storage = t.untyped_storage()
         if storage._cdata not in self._balls:

@@ -88,7 +88,8 @@ def call(function: Callable[..., Any], inputs: Sequence[Tensor | None]) -> tuple
                 f"the reference returns {out.dtype} numbers, and only real ones can be judged; "
                 "return the real and the imaginary part as two outputs, on both sides"
             )
-    return tuple(out if type(out) is Tensor else out.as_subclass(Tensor) for out in outputs)
+    plain = (out if type(out) is Tensor else out.as_subclass(Tensor) for out in outputs)
+    return tuple(out.resolve_neg() for out in plain)  # one may stand for the negative of another
 
 
 def pull_back(
@@ -98,20 +99,19 @@ def pull_back(
     pairs = [(y, d) for y, d in zip(outputs, dy, strict=True) if d is not None and y.requires_grad]
     if not pairs or not inputs:
         return [None] * len(inputs)
-    return list(
-        torch.autograd.grad(
-            [y for y, _ in pairs],
-            list(inputs),
-            [d for _, d in pairs],
-            retain_graph=True,
-            allow_unused=True,
-        )
+    found: tuple[Tensor | None, ...] = torch.autograd.grad(
+        [y for y, _ in pairs],
+        list(inputs),
+        [d for _, d in pairs],
+        retain_graph=True,
+        allow_unused=True,
     )
+    return [None if g is None else g.resolve_neg() for g in found]
 
 
 def as_array(made: Tensor) -> Array:
-    """The tensor's own memory as an array; a copy if it stands for its negative or conjugate."""
-    array: Array = made.detach().cpu().resolve_conj().resolve_neg().numpy()
+    """The tensor's own memory as an array; a copy if it stands for its negative."""
+    array: Array = made.detach().cpu().resolve_neg().numpy()
     return array
 
 

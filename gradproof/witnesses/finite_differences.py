@@ -16,6 +16,8 @@ Slopes: TypeAlias = Callable[[float], tuple[float, float]]
 _HALVINGS = 40
 _CLOSER = (2.0**-6, 2.0**-14)
 """Much smaller steps, as shares of the last one."""
+_LEAST = 2.0**-32
+"""A smaller step, as a share of the array's scale, would itself be rounded too much."""
 _FIRST = 0.131
 """The first step, as a share of the array's scale: odd, since halves often meet kinks."""
 
@@ -47,7 +49,8 @@ def differences(
 
 def _extrapolated(case: Case, line: Line, array: Array, noise: float) -> tuple[float, float] | None:
     base = line(0)
-    first = (float(np.abs(array).max(initial=0.0)) or 1.0) * _FIRST
+    scale = float(np.abs(array).max(initial=0.0)) or 1.0
+    first = scale * _FIRST
     rounding = max(4 * _roundoff(line(first)) * _size(case, base), noise)
 
     def slopes(h: float) -> tuple[float, float]:
@@ -56,9 +59,9 @@ def _extrapolated(case: Case, line: Line, array: Array, noise: float) -> tuple[f
         return (right + left) / 2, abs(right - left)
 
     best, h = _halved(slopes, first, rounding)
-    for closer in _CLOSER:
-        if best is not None and _contradicted(slopes, best, h * closer, rounding):
-            best, _ = _halved(slopes, h * closer, rounding)
+    for step in (h * closer for closer in _CLOSER if h * closer > scale * _LEAST):
+        if best is not None and _contradicted(slopes, best, step, rounding):
+            best, _ = _halved(slopes, step, rounding)
     return best
 
 

@@ -315,6 +315,8 @@ def test_a_size_that_depends_on_values() -> None:
 def test_tensors_that_stand_for_their_negative() -> None:
     part = lambda x: torch.fft.ifft(x).imag  # noqa: E731
     assert check(part, part, (real(3, 4),), cases=FEW)
+    both = lambda x, z: torch.complex(x, z).conj().imag  # noqa: E731
+    assert check(both, both, (real(3), real(3)), cases=60)
 
 
 def test_a_compiler_that_knows_only_numpys_own_functions() -> None:

@@ -163,3 +163,20 @@ def test_differences_do_not_believe_that_a_sine_of_large_numbers_is_flat() -> No
         found = differences(case, "x", (0,))
         assert found is not None
         assert found[0] == pytest.approx(np.cos(x), abs=1e-5)
+
+
+def test_a_step_that_is_rounded_itself_contradicts_nothing() -> None:
+    """Numbers near 1000 whose largest and least differ by a thousandth."""
+    x = 1000 + 1e-3 * normal(3, 4)
+
+    def spread(x: Array) -> Array:
+        if np.iscomplexobj(x):
+            raise TypeError("real numbers only")
+        return x.max(1) - x.min(1)
+
+    case = Case(_Told(spread), {"x": x}, {"x": "real"}, "float64", dy=(np.ones(3),))
+    for i in range(3):
+        for j, slope in ((int(x[i].argmax()), 1.0), (int(x[i].argmin()), -1.0)):
+            found = differences(case, "x", (i, j))
+            assert found is not None
+            assert found[0] == pytest.approx(slope, rel=1e-4)
