@@ -116,7 +116,7 @@ def fill(entry: Entry, hazard: str, generator: Generator, dtype: str) -> Array:
     """An array of the entry's shape and domain; integers are int64, all else is `dtype`.
 
     Only "real", "ordered" and "positive" entries follow every hazard; a "uniform" one takes its
-    ends, its middle and a zero inside where the hazard asks for ties.
+    ends and its middle where the hazard asks for ties.
     """
     r, shape = generator, entry.shape
     if entry.domain == "permutation":
@@ -131,8 +131,7 @@ def fill(entry: Entry, hazard: str, generator: Generator, dtype: str) -> Array:
     elif entry.domain == "uniform":
         numbers = r.uniform(entry.low, entry.high, shape)
         if hazard in ("grid", "few", "rectified"):
-            ends = [entry.low, entry.high, (entry.low + entry.high) / 2]
-            ends += [0.0] if entry.low < 0 < entry.high else []
+            ends = np.asarray([entry.low, entry.high, (entry.low + entry.high) / 2])
             numbers = np.where(r.random(shape) < 0.5, r.choice(ends, shape), numbers)
     elif entry.domain == "positive":
         spread = {"tiny": -8.0, "huge": 5.0, "offset": 3.0}.get(hazard, 0.0)
