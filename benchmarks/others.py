@@ -40,24 +40,20 @@ def installed(folder: Path, packages: Path) -> dict[str, str]:
 def judged(folder: Path, variables: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
     """What is found of one folder: its checks, and the scripts that still show what they say."""
     answers: list[dict[str, Any]] = []
-    judge = [sys.executable, "-m", "gradproof", "check"]
+    judge = ["-m", "gradproof", "check"]
     more = ["--json", "--cases", str(options.cases), "--seed", str(options.seed)]
     for file in [] if options.scripts else sorted(folder.glob("checks*.py")):
-        done = subprocess.run(
-            [*judge, file.name, *more],
-            check=False, cwd=folder, env=variables, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        done = _run([*judge, file.name, *more], folder, variables)
         try:
             answers += json.loads(done.stdout)
-        except ValueError:
-            print(f"{file} could not be judged: exit status {done.returncode}", file=sys.stderr)
-    shown = {}
-    for script in sorted(folder.glob("bug_*.py")):
-        done = subprocess.run(
-            [sys.executable, script.name],
-            check=False, cwd=folder, env=variables, capture_output=True,
-        )  # fmt: skip
-        shown[script.name] = done.returncode == 0
+        except ValueError as error:  # what is finished is written already
+            raise SystemExit(
+                f"{file} could not be judged: exit status {done.returncode}"
+            ) from error
+    shown = {
+        script.name: _run([script.name], folder, variables).returncode == 0
+        for script in sorted(folder.glob("bug_*.py"))
+    }
     others = [answer for answer in answers if not answer["agrees"]]
     return {
         "requirements": requirements(folder),
@@ -67,6 +63,15 @@ def judged(folder: Path, variables: dict[str, str], options: argparse.Namespace)
         "others": {answer["name"]: _said(answer) for answer in others},
         "scripts": shown,
     }
+
+
+def _run(
+    arguments: list[str], folder: Path, variables: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(  # progress and errors go to the terminal
+        command, check=False, cwd=folder, env=variables, stdout=subprocess.PIPE, text=True
+    )
 
 
 def _said(answer: dict[str, Any]) -> str:

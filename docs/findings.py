@@ -27,7 +27,7 @@ The README of each folder says which is which. Functions that were mistaken for 
 
 ```console
 make others                                   # all of them, an hour on one core
-cd examples/autograd; gradproof check checks_sums.py --only repeat_negative_axis
+cd examples/autograd; gradproof check checks_shape.py --only repeat_negative
 ```
 
 | package | folder | gradients | agree | wrong, with a script |

@@ -35,6 +35,8 @@ from gradproof import Check, choice, index, real, uniform
 
 WB = ("W", "b")
 SB = ("scaler", "intercept")
+CONV = [("conv", WB), ("batchnorm", SB)]
+TWICE = [f"{a}{i}.{n}" for i in (1, 2) for a, names in CONV for n in names]
 FC = (real(4, 3), real(3, 2), real(1, 2))
 MASK = torch.tensor(np.random.RandomState(7).rand(4, 3) >= 0.4)
 
@@ -233,12 +235,7 @@ plain = {
     "SkipConnectionIdentityModule": (
         layer(
             lambda: M.SkipConnectionIdentityModule(3, (3, 3), (2, 2), act_fn=ReLU()),
-            *(
-                f"{a}{i}.{n}"
-                for i in (1, 2)
-                for a, ns in (("conv", WB), ("batchnorm", SB))
-                for n in ns
-            ),
+            *TWICE,
         ),
         residual,
         (
@@ -250,13 +247,8 @@ plain = {
     "SkipConnectionConvModule": (
         layer(
             lambda: M.SkipConnectionConvModule(3, 2, (2, 2), (2, 2), (3, 3), act_fn=Tanh()),
-            *(
-                f"{a}{i}.{n}"
-                for i in (1, 2)
-                for a, ns in (("conv", WB), ("batchnorm", SB))
-                for n in ns
-            ),
-            *(f"{a}_skip.{n}" for a, ns in (("conv", WB), ("batchnorm", SB)) for n in ns),
+            *TWICE,
+            *(f"{a}_skip.{n}" for a, names in CONV for n in names),
         ),
         residual_conv,
         (

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.utils import _pytree as pytree
 
+from gradproof.arrays import numbered
+
 
 @dataclass
 class Call:
@@ -47,7 +49,7 @@ class Call:
     @property
     def inputs(self) -> dict[str, Tensor]:
         """The inputs by name: x, x1, …"""
-        return {f"x{k or ''}": self.given[i] for k, i in enumerate(self.places)}
+        return numbered("x", [self.given[i] for i in self.places])
 
     def arguments(self, inputs: Sequence[Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments with other inputs."""

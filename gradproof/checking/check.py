@@ -58,7 +58,7 @@ def check(
     __tracebackhide__ = True  # pytest then shows the call
     given = Check(func, reference, inputs, names, dtypes, conventions)
     name = name_of(func)
-    verdict = verdict_of(subject_of({name: given}), name, given, cases, seed)
+    verdict = verdict_of(subject_of({name: given}), name, cases, seed)
     if raise_exception and not verdict:
         raise Disagreement(verdict)
     return verdict
@@ -67,7 +67,6 @@ def check(
 def verdict_of(
     subject: Subject,
     name: str,
-    given: Check,
     cases: int,
     seed: int,
     lost: tuple[tuple[str, str], ...] = (),
@@ -83,7 +82,7 @@ def verdict_of(
     if cases < 1:
         raise InputError(f"cases is how many are drawn, at least 1, not {cases}")
     with watch(FIRST):
-        try_once(subject, name, given)
+        try_once(subject, name)
     judgements: list[Judgement] = []
     with visible_margins():
         for drawn in judged(subject, Task("layer", name, cases, seed, lost), watch=watch):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from gradproof.arrays import numbered
 from gradproof.errors import InputError
 from gradproof.subject.entries import INTEGERS, Entry, index, real
 
@@ -71,7 +72,7 @@ def _numbered(inputs: Any, names: Sequence[str]) -> list[tuple[str, Any]]:
 
 
 def _counted(count: int) -> list[str]:
-    return [f"x{i or ''}" for i in range(count)]
+    return [*numbered("x", range(count))]
 
 
 def _entry(name: str, value: Any) -> Entry:

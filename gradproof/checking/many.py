@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import torch
 from gradproof.campaign.processes import in_processes
 from gradproof.campaign.run import Progress
 from gradproof.campaign.task import Done, Task
-from gradproof.campaign.watch import Watch
+from gradproof.campaign.watch import LIMIT, Watch
 from gradproof.checking.check import FIRST, verdict_of
 from gradproof.checking.record import Check, subject_of
 from gradproof.errors import InputError, told
@@ -35,7 +34,7 @@ class Options:
     cases: int = 100
     seed: int = 0
     jobs: int = 0
-    limit: float = 60.0
+    limit: float = LIMIT
     only: tuple[str, ...] = ()
     save: Path | None = None
 
@@ -82,8 +81,7 @@ def check_many(where: str, options: Options, progress: Progress) -> list[dict[st
     answers = {}
     with tempfile.TemporaryDirectory() as folder, progress(len(tasks)) as announce:
         kept = "nothing was kept"
-        jobs = min(options.jobs or os.cpu_count() or 1, len(tasks))
-        for done in in_processes(work, tasks, jobs, Path(folder), kept, options.limit):
+        for done in in_processes(work, tasks, options.jobs, Path(folder), kept, options.limit):
             answers[done.task.target] = done.extra
             announce(done)
     return [answers[name] for name in names]
@@ -96,9 +94,8 @@ def _done(where: str, save: Path | None, task: Task, watch: Watch) -> Done:
     if FIRST in dict(task.lost):
         return _unjudged(task, dict(task.lost)[FIRST])
     try:
-        given = checks_at(where)[name]
-        subject = subject_of({name: given})
-        verdict = verdict_of(subject, name, given, task.count, task.seed, task.lost, watch)
+        subject = subject_of({name: checks_at(where)[name]})
+        verdict = verdict_of(subject, name, task.count, task.seed, task.lost, watch)
     except InputError as error:
         return _unjudged(task, str(error))
     except Exception as error:  # noqa: BLE001  (the others are judged all the same)

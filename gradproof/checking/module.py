@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from gradproof.arrays import Array, in_dtype, numbered
-from gradproof.cases.case import Case
+from gradproof.arrays import Array, numbered
+from gradproof.cases.case import Case, cast
 from gradproof.cases.values import MILD, MILD_PARAMETERS, fill
 from gradproof.checking import pairs
 from gradproof.checking.call import Call, Pure, outputs_of
@@ -83,7 +83,8 @@ def check_module(
     pair = Pair(module, reference, dict(names or {}))
     pair.check_names()
     pair.parameters()  # it says what does not belong together
-    drawn = Drawing(pair, _entries(inputs), dtypes_of(dtypes), cases, seed)
+    drawn_from = inputs_of(inputs, (), need_gradient=False)
+    drawn = Drawing(pair, drawn_from, dtypes_of(dtypes), cases, seed)
     verdict = ModuleVerdict(type(module).__name__, [])
     for mode in dict.fromkeys(modes):
         if verdict and mode != modes[0] and drawn.same_in_both_modes():
@@ -96,12 +97,6 @@ def check_module(
     return verdict
 
 
-def _entries(inputs: Any) -> Inputs:
-    """The inputs of both modules."""
-    given = inputs if isinstance(inputs, (tuple, list, dict)) else (inputs,)
-    return inputs_of(given, (), need_gradient=False)
-
-
 @dataclass
 class Drawing:
     """What is drawn for two modules: inputs of the whole, and cases of each part."""
@@ -112,71 +107,71 @@ class Drawing:
     cases: int
     seed: int
 
-    def calls(self, training: bool, dtype: torch.dtype = torch.float64) -> dict[str, Call]:
-        """The calls of all parts in one run of the reference."""
-        copy = Pair(
-            self.pair.module,
-            pairs.in_dtype(self.pair.reference, dtype, training),
-            self.pair.names,
-        )
-        return pairs.calls(copy, *self._arguments(dtype))
-
-    def _arguments(self, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+    def _arguments(self) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
         made = {}
         for i, (name, entry) in enumerate(self.inputs.entries.items()):
             r = np.random.default_rng([self.seed, i])
             tensor = torch.from_numpy(np.array(fill(entry, "normal", r, "float64")))
-            if tensor.is_floating_point():
-                tensor = tensor.to(dtype).requires_grad_(self.inputs.kinds[name] == "real")
-            made[name] = tensor
+            made[name] = tensor.requires_grad_(self.inputs.kinds[name] == "real")
         return ((), made) if self.inputs.named else (tuple(made.values()), {})
+
+    def calls(self, training: bool) -> dict[str, Call]:
+        """The calls of all parts in one run of the reference."""
+        return pairs.calls(self.pair.copied(torch.float64, training), *self._arguments())
+
+    def _run(self, whole: Module, training: bool) -> list[Tensor]:
+        """The outputs of a copy of either module, and its buffers after that."""
+        model = pairs.in_dtype(whole, torch.float64, training)
+        args, kwargs = self._arguments()
+        return [*outputs_of(model(*args, **kwargs)), *model.buffers()]
 
     def repeats(self, training: bool) -> bool:
         """Whether two runs of the reference are the same."""
-        args, kwargs = self._arguments(torch.float64)
-        runs = []
-        for _ in range(2):
-            model = pairs.in_dtype(self.pair.reference, torch.float64, training)
-            runs.append(outputs_of(model(*args, **kwargs)))
-        pair = zip(*runs, strict=True)
-        return all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in pair)
+        return _same(*(self._run(self.pair.reference, training) for _ in range(2)))
 
     def same_in_both_modes(self) -> bool:
         """Whether neither module does anything else in training than in evaluation."""
-        for whole in (self.pair.module, self.pair.reference):
-            runs = []
-            for training in (True, False):
-                model = pairs.in_dtype(whole, torch.float64, training)
-                args, kwargs = self._arguments(torch.float64)
-                made = outputs_of(model(*args, **kwargs))
-                runs.append([*made, *model.buffers()])
-            if not all(torch.equal(a, b) for a, b in zip(*runs, strict=True)):
-                return False
-        return True
+        both = self.pair.module, self.pair.reference
+        return all(_same(self._run(whole, True), self._run(whole, False)) for whole in both)
 
-    def part(self, path: str, call: Call, training: bool) -> Part:
-        """One part of both modules, as a subject of one layer."""
+    def part(self, path: str, call: Call, copies: Mapping[torch.dtype, Pair]) -> Part:
+        """One part of both modules, as a subject of one layer.
+
+        copies    of the two wholes, in the dtypes of cases and witnesses
+        """
         pair = self.pair.below(path)
         parameters, buffers = pair.parameters(), pair.buffers()
         state = {n: _of(pair.module, n) for n in (*parameters, *buffers)}
         kinds = {n: "real" if t.is_floating_point() else "index" for n, t in call.inputs.items()}
         kinds |= dict.fromkeys(parameters, "param")
         kinds |= {n: "buffer" if state[n].is_floating_point() else "index" for n in buffers}
-        sides = []
-        for whole, names in (
-            (pair.module, (*parameters, *buffers)),
-            (pair.reference, (*parameters.values(), *buffers.values())),
-        ):
-            of = {d: pairs.in_dtype(whole, d, training) for d in (torch.float64, torch.float32)}
-            sides.append(Pure(of, call, tuple(names), len(buffers)))
+        parts = {dtype: copy.below(path) for dtype, copy in copies.items()}
+        mine = Pure(
+            {dtype: part.module for dtype, part in parts.items()},
+            call,
+            (*parameters, *buffers),
+            len(buffers),
+        )
+        theirs = Pure(
+            {dtype: part.reference for dtype, part in parts.items()},
+            call,
+            (*parameters.values(), *buffers.values()),
+            len(buffers),
+        )
         outputs = (*["real"] * len(call.made), *["buffer"] * len(buffers))
-        kind = type(layer_of(sides[0], kinds, type(pair.module).__name__, outputs))
+        kind = type(layer_of(mine, kinds, type(pair.module).__name__, outputs))
         values = {n: _of(pair.reference, t) for n, t in (parameters | buffers).items()}
         entries = inputs_of({**call.inputs, **values}, (), need_gradient=False).entries
         rules = CaseRules()
         rules(kind, rank=(0, 0))(lambda _draw, _shape: Spec(kind(), entries))
-        twin = lambda _, *tensors: sides[1](*tensors)  # noqa: E731
+        twin = lambda _, *tensors: theirs(*tensors)  # noqa: E731
         return Part(path, Subject(path or WHOLE, rules, twin), kind(), kinds, call, values)
+
+
+def _same(one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:
+    """Whether all are equal, bit for bit; NaN on both sides is equal."""
+    pairs_of = zip(one, other, strict=True)
+    return all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in pairs_of)
 
 
 def _of(module: Module, name: str) -> Tensor:
@@ -213,11 +208,6 @@ class Part:
         after = numbered("y", [*[""] * len(self.call.made), *self.buffers])
         return f"{quantity} is {after[quantity]} after the call" if after.get(quantity) else ""
 
-    def case_of(self, numbers: Mapping[str, Array], dtype: str, **more: Any) -> Case:
-        arrays = {n: in_dtype(a, dtype) for n, a in numbers.items()}
-        hazards = more.pop("hazards", ("normal", "normal", "normal"))
-        return Case(self.layer, arrays, self.kinds, dtype, "C", hazards, **more)
-
     def cases(self, dtypes: Sequence[str], count: int, seed: int) -> Iterator[Case]:
         """The chained case, then free ones; buffers keep their values, which may be variances."""
         given = {n: _numbers(t) for n, t in (*self.call.inputs.items(), *self.state.items())}
@@ -226,10 +216,7 @@ class Part:
             for i in range(len(self.call.made))
         )
         chained = (*dy, *[None] * len(self.buffers)) if any(d is not None for d in dy) else ()
-        for dtype in dtypes:
-            yield self.case_of(
-                given, dtype, dy=tuple(None if d is None else in_dtype(d, dtype) for d in chained)
-            )
+        yield from self._in(dtypes, given, ("normal",) * 3, 0, chained)
         r = np.random.default_rng([seed, len(self.path)])
         for k in range(count):
             chosen = {"real": str(r.choice(MILD)), "param": str(r.choice(MILD_PARAMETERS))}
@@ -237,9 +224,19 @@ class Part:
                 n: fill(real(*a.shape), chosen[kind], r, "float64") if kind in chosen else a
                 for (n, a), kind in zip(given.items(), self.kinds.values(), strict=True)
             }
-            hazards = (chosen["real"], chosen["param"], "normal")
-            for dtype in dtypes:
-                yield self.case_of(drawn, dtype, hazards=hazards, seed=seed + k)
+            yield from self._in(dtypes, drawn, (*chosen.values(), "normal"), seed + k)
+
+    def _in(
+        self,
+        dtypes: Sequence[str],
+        numbers: Mapping[str, Array],
+        hazards: tuple[str, ...],
+        seed: int,
+        dy: tuple[Array | None, ...] = (),
+    ) -> Iterator[Case]:
+        """The same case in each dtype."""
+        case = Case(self.layer, numbers, self.kinds, "float64", "C", hazards, seed, dy)
+        return (cast(case, dtype) for dtype in dtypes)
 
 
 def _judge_mode(drawn: Drawing, training: bool, verdict: ModuleVerdict) -> None:
@@ -251,6 +248,7 @@ def _judge_mode(drawn: Drawing, training: bool, verdict: ModuleVerdict) -> None:
             f"the reference is no function in {verdict.mode}: two runs differ (dropout?); set its "
             "probability to 0, or leave this mode out, such as modes=('eval',)"
         )
+    copies = {d: drawn.pair.copied(d, training) for d in (torch.float64, torch.float32)}
     for path, call in calls.items():
         name = path or WHOLE
         if verdict.wrong and verdict.holds_wrong(path):
@@ -261,7 +259,7 @@ def _judge_mode(drawn: Drawing, training: bool, verdict: ModuleVerdict) -> None:
             continue
         if not call.made:
             continue
-        part = drawn.part(path, call, training)
+        part = drawn.part(path, call, copies)
         for case in part.cases(drawn.dtypes, drawn.cases, drawn.seed):
             judgement = _judged(part.subject, case)
             verdict.add(name, judgement)

@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from gradproof.checking.result import NOTHING, OK, Verdict
+from gradproof.checking.result import NOTHING, OK, ORDER, Verdict
 from gradproof.counterexamples.message import Explanation
-from gradproof.judge.verdict import SEVERITY, Judgement
+from gradproof.judge.verdict import Judgement
 
 WHOLE = "the whole"
 HOLDS = "holds it"
 SAME = "PyTorch's own"
-_ORDER = [SAME, NOTHING, *(v for v in SEVERITY if v != NOTHING)]
+_ORDER = [SAME, *ORDER]
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -58,6 +58,14 @@ class Pair:
         there = self.theirs(path) if path else ""
         parts = self.module.get_submodule(path), self.reference.get_submodule(there)
         return Pair(*parts, self.names, path, there)
+
+    def copied(self, dtype: torch.dtype, training: bool) -> Pair:
+        """The same of copies in a dtype and a mode."""
+        return replace(
+            self,
+            module=in_dtype(self.module, dtype, training),
+            reference=in_dtype(self.reference, dtype, training),
+        )
 
     def parameters(self) -> dict[str, str]:
         """The module's names of parameters → the reference's.

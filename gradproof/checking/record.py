@@ -108,12 +108,13 @@ def simplest(strategy: Any) -> Any:
     return hypothesis.find(strategy, lambda _: True, settings=hypothesis.settings(database=None))
 
 
-def try_once(subject: Subject, name: str, given: Check) -> None:
+def try_once(subject: Subject, name: str) -> None:
     """Run both sides of a check once, on its simplest inputs.
 
     Raises    InputError where func or the reference cannot be judged at all
     """
-    spec = Spec(subject.layers[name](), given.drawn(simplest).entries)
+    given = subject.rules[subject.layers[name]]
+    spec = given.rule(simplest, ())
     case = make_case(spec, given.dtypes[0], ("normal", "normal", "normal"), "C", 0)
     shown = describe(case)
     try:

@@ -58,7 +58,7 @@ class Verdict:
                 conduct = finding.verdict
                 continue
             before = words.get(finding.quantity, NOTHING)
-            worse = _ORDER.index(finding.verdict) > _ORDER.index(before)
+            worse = ORDER.index(finding.verdict) > ORDER.index(before)
             words[finding.quantity] = finding.verdict if worse else before
         return words | {"conduct": conduct}
 
@@ -189,7 +189,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-_ORDER = [NOTHING, *(v for v in SEVERITY if v != NOTHING)]
+ORDER = [NOTHING, *(v for v in SEVERITY if v != NOTHING)]
 """From no evidence to the worst: one array that agrees somewhere agrees."""
 _ALSO = {
     NOTHING: "could not have failed",

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 
-from gradproof.arrays import Array
+from gradproof.arrays import Array, frozen
 from gradproof.errors import InputError
 from gradproof.oracle.tensors import as_array, laid_out, pull_back
 from gradproof.subject.program import as_tuple
@@ -93,17 +93,10 @@ class OfTensors(Side):
         dys = [None if d is None else laid_out(d) for d in as_tuple(dy)]
         smooth = [t for t in leaves if t.requires_grad]
         pulled = pull_back(outputs, dys, smooth)
-        return {
-            name: np.zeros_like(as_array(t)) if g is None else _given_out(g)
+        return {  # read-only: autograd gives out one tensor for both inputs of a sum
+            name: np.zeros_like(as_array(t)) if g is None else frozen(as_array(g))
             for name, t, g in zip(self.smooth, smooth, pulled, strict=True)
         }
-
-
-def _given_out(gradient: Tensor) -> Array:
-    """A gradient, read-only: autograd gives out one tensor for two inputs of a sum."""
-    array = as_array(gradient).view()
-    array.flags.writeable = False
-    return array
 
 
 def _saved(outputs: tuple[Tensor, ...]) -> list[Array]:

@@ -160,9 +160,11 @@ def _symmetric(finding: Finding, index: tuple[int, ...], noise: float) -> bool:
     if not same(x, np.swapaxes(x, -1, -2)).all():
         return False
     *batch, i, j = index
+    if i == j:
+        return False
     mirrored = (*batch, j, i)
     one, other = (differences(case, finding.quantity, at) for at in (index, mirrored))
-    if i == j or one is None or other is None:
+    if one is None or other is None:
         return False
     right, error = one[0] + other[0], one[1] + other[1]
     return not _apart(float(c.manual[index] + c.manual[mirrored]), right, error + 2 * noise)
