@@ -11,7 +11,7 @@ export MKL_NUM_THREADS := 1
 # $(call given,SEED LAYERS) is `--seed '7'` where SEED alone is set; other defaults are gradproof's.
 given = $(foreach name,$(1),$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) '$($(name))'))
 
-.PHONY: verify test soak mutants lint bench rivals mutation enclosures outsiders others calibrate example docs
+.PHONY: verify test soak mutants lint bench rivals mutation enclosures outsiders others calibrate example docs docs-check
 .PHONY: test-pythons clean help
 
 verify: .venv/.complete  ## draw, judge, report [PROFILE= EXAMPLES= SEED= LAYERS= JOBS=]
@@ -48,7 +48,9 @@ example: .venv/.complete  ## write reports/example, the example of a report
 	$(PYTHON_M) reports.make_example
 docs: .venv/.docs  ## build the documentation in docs/_build/html
 	$(PYTHON_M) sphinx -q -W --keep-going -b html docs docs/_build/html
-test-pythons: .venv/.complete  ## test what needs no torch on all Pythons [ALLOW_MISSING=1]
+docs-check: docs  ## look at every page of the documentation in a browser [BROWSER=]
+	$(PYTHON_M) docs.in_browser $(BROWSER)
+test-pythons: .venv/.complete  ## test on all Pythons, and with the oldest and newest packages [ALLOW_MISSING=1]
 	$(BIN)/nox $(if $(ALLOW_MISSING),--no-error-on-missing-interpreters)
 clean:  ## remove the virtual environment and all that the other targets make
 	rm -rf .venv .nox build dist docs/_build reports/latest reports/runs

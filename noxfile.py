@@ -4,7 +4,11 @@
 # dependencies = ["nox>=2025.10.14"]
 # ///
 
-"""The tests that need no torch, on every supported Python. Everything else is in the Makefile."""
+"""What runs in other environments than the Makefile's.
+
+The tests that need no torch, on every supported Python; and the judge's own, with the oldest and
+the newest packages that pyproject.toml allows.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,24 @@ def numpy_only(session: nox.Session) -> None:
     """Test `manual`, its strategies and the drawing of cases without torch."""
     session.install("-c", "constraints.txt", "--group", "numpy-only")
     session.run("python", "-m", "pytest", "tests/manual/test_numpy_only.py", *session.posargs)
+
+
+@nox.session(python="3.11")
+@nox.parametrize("packages", ["oldest", "newest"])
+def ranges(session: nox.Session, packages: str) -> None:
+    """Test the judge with the oldest or the newest packages, beside the pinned torch."""
+    project = nox.project.load_toml("pyproject.toml")
+    extras = project["project"]["optional-dependencies"]
+    extras.pop("torch")  # a newer one brings gigabytes for a GPU; no older one is allowed
+    asked = [*project["project"]["dependencies"], *(r for extra in extras.values() for r in extra)]
+    if packages == "oldest":
+        asked = [requirement.replace(">=", "==") for requirement in asked]
+    pinned = Path("constraints.txt").read_text(encoding="utf-8").splitlines()
+    (torch,) = (line for line in pinned if line.startswith("torch=="))
+    session.install(*asked, torch, "pytest>=9", "pytest-xdist>=3.6", "scipy>=1.14")
+    session.install("--no-deps", "--editable", ".")
+    rooms = [f"tests/{room}" for room in ("cases", "checking", "judge", "oracle", "rounding")]
+    session.run("python", "-m", "pytest", "-n", "2", *(session.posargs or rooms))
 
 
 if __name__ == "__main__":

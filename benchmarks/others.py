@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,8 +33,11 @@ def installed(folder: Path, packages: Path) -> dict[str, str]:
     """Install what a folder requires; returns the variables with which Python finds it."""
     target = packages / folder.name
     if not target.is_dir():
+        half = packages / f"{folder.name}.half"  # whole only when pip is through
+        shutil.rmtree(half, ignore_errors=True)
         pip = [sys.executable, "-m", "pip", "--quiet", "install", "--no-deps", "--no-compile"]
-        subprocess.run([*pip, "--target", str(target), *requirements(folder)], check=True)
+        subprocess.run([*pip, "--target", str(half), *requirements(folder)], check=True)
+        half.rename(target)
     return {**os.environ, "PYTHONPATH": str(target), "PYTHONWARNINGS": "ignore"}
 
 

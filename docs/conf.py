@@ -9,6 +9,7 @@ from typing import Any
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS)]
 
+from accessible import mend
 from docutils.nodes import SkipNode
 from latex2mathml.converter import convert
 from layer_table import layer_table
@@ -43,6 +44,14 @@ def formula(display: str) -> Any:
     return write
 
 
+def finished(app: Any, error: Exception | None) -> None:
+    """Mend the pages once all are written."""
+    if error is None:
+        for path in Path(app.outdir).rglob("*.html"):
+            mend(path)
+
+
 def setup(app: Any) -> None:
     """Sphinx calls this."""
+    app.connect("build-finished", finished)
     app.add_html_math_renderer("mathml", (formula("inline"), None), (formula("block"), None))

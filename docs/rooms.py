@@ -17,7 +17,9 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 PICTURE = DOCS / "rooms.svg"
 DOORS = "doors"
-DOOR_FILES = frozenset({"__init__", "__main__", "api", "cli", "pytest_plugin", "terminal"})
+DOOR_FILES = frozenset(
+    {"__init__", "__main__", "api", "cli", "options", "pytest_plugin", "terminal"}
+)
 
 
 @dataclass(frozen=True)

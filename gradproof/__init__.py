@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gradproof.checking.record import Check, subject_of
     from gradproof.checking.result import Disagreement, Verdict
     from gradproof.checking.sides import vjp
+    from gradproof.checking.training import check_training
+    from gradproof.checking.training_result import TrainingVerdict
     from gradproof.errors import InputError
     from gradproof.judge.verdict import Finding, Judgement
     from gradproof.mutation.bug import Bug
@@ -64,9 +66,11 @@ __all__ = [
     "Shape",
     "Spec",
     "Subject",
+    "TrainingVerdict",
     "Verdict",
     "check",
     "check_module",
+    "check_training",
     "choice",
     "index",
     "invertible",
@@ -95,6 +99,8 @@ _NAMES_OF = {
     "checking.record": "Check subject_of",
     "checking.result": "Disagreement Verdict",
     "checking.sides": "vjp",
+    "checking.training": "check_training",
+    "checking.training_result": "TrainingVerdict",
     "errors": "InputError",
     "judge.verdict": "Finding Judgement",
     "mutation.bug": "Bug",

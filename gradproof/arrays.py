@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -10,6 +10,10 @@ import numpy as np
 T = TypeVar("T")
 NUMPY = {name: function for name, function in vars(np).items() if callable(function)}
 """NumPy's functions, as they were before a subject was loaded."""
+
+
+FLOATING = "fV"
+"""Kinds of dtypes of floating numbers; that of bfloat16 is V, as all are that NumPy lacks."""
 
 
 def numbered(name: str, arrays: Sequence[T]) -> dict[str, T]:
@@ -40,3 +44,22 @@ def frozen(array: Array) -> Array:
     array = np.asarray(array)
     array.flags.writeable = False
     return array
+
+
+def by_entry(a: Array, function: Callable[[Array], Array]) -> Array:
+    """The function of each number, read-only; what repeats without a copy stays so."""
+    if 0 not in a.strides:
+        return frozen(function(a))
+    part = a[tuple(slice(1) if step == 0 else slice(None) for step in a.strides)]
+    return np.broadcast_to(function(part), a.shape)
+
+
+def equal(a: Array, b: Array) -> bool:
+    """Whether they are equal. NaN is thought of only where they seem to differ: it takes longer."""
+    return np.array_equal(a, b) or np.array_equal(a, b, equal_nan=a.dtype.kind in FLOATING)
+
+
+def beside(a: Array, r: np.random.Generator) -> Array:
+    """The array with every number replaced by one of the two next to it."""
+    towards = np.where(r.random(a.shape) < 0.5, -np.inf, np.inf).astype(a.dtype)
+    return frozen(np.nextafter(a, towards))

@@ -107,6 +107,8 @@ def show(folder: Path, about: dict[str, Any], layers: Sequence[LayerRow], out: P
     if about.get("interrupted"):  # only finished tasks are counted
         verdict = f"{about['verdict']} so far"
     console.print(verdict, highlight=False)
+    if about.get("stopped"):
+        console.print("stopped at the first fault, as --fail-fast asks; the rest was not judged")
     if about["too vacuous"]:
         console.print("too many networks are vacuous: more than 1 in 20 could not have failed")
     console.print(f"report: {out}/index.html", highlight=False)

@@ -47,6 +47,7 @@ class Options:
     skip       names of layers and optimisers that are left out; networks may hold them still
     cases      of each layer and optimiser, or None for the profile's number
     limit      seconds that a case may take; math.inf for no limit
+    fail_fast  whether to stop at the first disagreement or error
     """
 
     profile: str = "default"
@@ -59,6 +60,7 @@ class Options:
     skip: tuple[str, ...] = ()
     cases: int | None = None
     runs: Path = Path("reports/runs")
+    fail_fast: bool = False
 
 
 def plan(subject: Subject, options: Options) -> list[Task]:

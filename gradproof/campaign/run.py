@@ -19,6 +19,7 @@ from gradproof.campaign.worker import run_task
 from gradproof.errors import InputError
 from gradproof.storage.atomic import now, try_writing, write_json
 from gradproof.storage.environment import environment
+from gradproof.storage.part_file import make_folders
 from gradproof.subject.subject import Subject
 
 Progress: TypeAlias = Callable[[int], AbstractContextManager[Callable[[Done], None]]]
@@ -39,7 +40,7 @@ def run(
     folder, about = _begin(root, options, subject.conventions)
     done: list[Done] = []
     started = time.monotonic()
-    work = partial(run_task, root, folder, about["run"])
+    work = partial(run_task, root, folder, about["run"], fail_fast=options.fail_fast)
     kept = f"its finished rows are kept in {folder}: gradproof report {folder}"
     jobs = min(options.jobs or os.cpu_count() or 1, len(tasks)) or 1
     try:
@@ -47,10 +48,13 @@ def run(
             for finished in in_processes(work, tasks, jobs, folder, kept, options.limit):
                 done.append(finished)
                 announce(finished)
+                if options.fail_fast and finished.failed:
+                    about["stopped"] = True
+                    break
+            else:
+                about["finished"] = now()
     except KeyboardInterrupt:
         about["interrupted"] = True
-    else:
-        about["finished"] = now()
     about["seconds"] = {"judging": time.monotonic() - started}
     about |= summarise(done) | pace(done, jobs)
     write_json(folder / "run.json", about)
@@ -64,8 +68,7 @@ def _begin(
     folder = root / options.runs / name
     try_writing(root / options.out, ", or choose another one with --out")
     try_writing(root / options.runs)
-    (folder / "parts").mkdir(parents=True)
-    (folder / "counterexamples").mkdir()
+    make_folders(folder)
     about = {
         "run": name,
         "started": now(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from random import Random
 from time import perf_counter
@@ -72,6 +71,10 @@ def judged(
             break
 
 
+class _Enough(BaseException):
+    """Ends a search. Hypothesis would try again what raised an Exception."""
+
+
 class _Batch:
     """Draws some cases at a time, up to the first disagreement that is not known yet."""
 
@@ -81,7 +84,9 @@ class _Batch:
         self, subject: Subject, task: Task, seen: set[str], judge: Judge, watch: Watch
     ) -> None:
         self._subject, self._seen, self._count = subject, seen, task.count
-        self._strategy, self._judge, self._watch = _strategy(subject, task), judge, watch
+        self._judge, self._watch = judge, watch
+        self._shrinking = self._reached = False
+        self._strategy = _strategy(subject, task, quick=lambda: not self._shrinking)
         self._lost = dict(task.lost)
         self.hopeless = False
         self._since = perf_counter()
@@ -91,32 +96,42 @@ class _Batch:
 
         known    disagreements that are not shrunk again; None: none is shrunk
         """
+        self._begin(known)
+        self._search(seed, self._new, Phase.generate)
+        if self.target is None or not shrink:
+            return
+        self._shrinking, self._reached = True, False
+        try:  # the same cases are drawn again
+            self._search(seed, self._still, Phase.generate, Phase.shrink)
+            self._judge_in_full()
+        except Flaky:
+            if not self._fleeting():
+                raise
+        finally:
+            self._shrinking = False
+
+    def _begin(self, known: set[tuple[str, str]] | None) -> None:
         self.finished: list[Drawn] = []
         self.target: tuple[str, str] | None = None
         self.smallest: Judgement | None = None
         self._known = known
-        self._crash: Exception | None = None
+
+    def _search(self, seed: int, condition: Callable[[Any], bool], *phases: Phase) -> None:
         chosen = settings(
             max_examples=self.SIZE,
             database=None,
             deadline=None,
             backend=EVEN_CHOICES,
-            phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+            phases=phases,
         )
         random = Random(seed)  # noqa: S311  (no secret)
         try:
-            hypothesis.find(self._strategy, self._new, settings=chosen, random=random)
+            hypothesis.find(self._strategy, condition, settings=chosen, random=random)
         except NoSuchExample:
             pass
-        except Flaky:
-            if self._crash is not None:
-                raise self._crash from None
-            if not self._fleeting():
-                raise
-            return
-        if self._crash is not None:
-            raise self._crash
-        self._judge_in_full()
+        except _Enough as enough:
+            if enough.__cause__ is not None:
+                raise enough.__cause__ from None
 
     def _judge_in_full(self) -> None:
         """Shrinking takes few samples of the noise; the smallest case gets all of them."""
@@ -128,49 +143,62 @@ class _Batch:
         self.smallest = full if full.flagged else self.finished[-1].judgement
 
     def _new(self, case: Any) -> bool:
-        """Judge a case; whether it has the disagreement that is being shrunk, or a new one."""
-        if self._crash is not None or self.hopeless:
+        """Judge a case that was not drawn yet, up to the first new disagreement."""
+        if case.digest in self._seen:
             return False
-        if self.target is None:
-            if case.digest in self._seen or len(self._seen) >= self._count:
-                return False
-            self._seen.add(case.digest)
+        self._seen.add(case.digest)
         if case.digest in self._lost:
             self._give_up(case)
+        else:
+            clock = Clock()
+            clock.seconds["draw"] = perf_counter() - self._since
+            judgement = self._judged(case, clock)
+            self.finished.append(Drawn(case, judgement, clock))
+            self._since = perf_counter()
+            key = _disagreement(judgement)
+            if key is not None and self._known is not None and key not in self._known:
+                self.target, self.smallest = key, judgement
+        if self.target is not None or self.hopeless or len(self._seen) >= self._count:
+            raise _Enough
+        return False
+
+    def _still(self, case: Any) -> bool:
+        """Whether a case has the disagreement that is being shrunk, once its own is reached."""
+        assert self.smallest is not None
+        if not self._reached:
+            self._reached = case.digest == self.smallest.case.digest
+            return self._reached
+        if case.digest in self._lost:
+            self._check_hope(case)
+            if self.hopeless:
+                raise _Enough
             return False
-        clock = Clock()
-        clock.seconds["draw"] = perf_counter() - self._since
-        shrinking = self.target is not None
+        with fewer_samples():
+            judgement = self._judged(case, Clock())
+        if _disagreement(judgement) != self.target:
+            return False
+        self.smallest = judgement
+        return True
+
+    def _judged(self, case: Any, clock: Clock) -> Judgement:
         try:
             with (
                 self._watch(case.digest),
-                fewer_samples() if shrinking else nullcontext(),
                 _current_build_context.with_value(None),  # a layer may not drop its own case
             ):
-                judgement = self._judge(self._subject, case, clock)
-        except Exception as error:  # noqa: BLE001  (Hypothesis would hide it: it would try again)
+                return self._judge(self._subject, case, clock)
+        except Exception as error:
             error.add_note(f"while judging {case}")
-            self._crash = error
-            return False
-        if self.target is None:
-            self.finished.append(Drawn(case, judgement, clock))
-        culprit = judgement.culprit if judgement.flagged else None
-        self._since = perf_counter()
-        if culprit is None or self._known is None:
-            return False
-        key = (culprit.kind, culprit.quantity)
-        if self.target is None and key not in self._known:
-            self.target = key
-        if self.target == key:
-            self.smallest = judgement
-        return self.target == key
+            raise _Enough from error
 
     def _give_up(self, case: Any) -> None:
         """Record a case that ends the process: an error, and its own smallest form."""
-        if self.target is None:
-            found = fault("", case, "isolated", "y", self._lost[case.digest])
-            judgement = Judgement(case, [found])
-            self.finished.append(Drawn(case, judgement, Clock(), shrunk=judgement))
+        found = fault("", case, "isolated", "y", self._lost[case.digest])
+        judgement = Judgement(case, [found])
+        self.finished.append(Drawn(case, judgement, Clock(), shrunk=judgement))
+        self._check_hope(case)
+
+    def _check_hope(self, case: Any) -> None:
         # Cases are drawn in the same order again, so the last that was lost is reached last.
         self.hopeless = len(self._lost) >= MOST_LOST and case.digest == [*self._lost][-1]
 
@@ -182,13 +210,19 @@ class _Batch:
         return culprit is not None
 
 
-def _strategy(subject: Subject, task: Task) -> Any:
-    """What draws a task's cases."""
+def _disagreement(judgement: Judgement) -> tuple[str, str] | None:
+    """Kind and quantity of what disagrees; None if nothing does."""
+    culprit = judgement.culprit if judgement.flagged else None
+    return None if culprit is None else (culprit.kind, culprit.quantity)
+
+
+def _strategy(subject: Subject, task: Task, quick: Callable[[], bool]) -> Any:
+    """What draws a task's cases; `quick` says whether nothing is being shrunk."""
     if task.source == "optimizer":
         kind = next(k for k in subject.optimizers if k.__name__ == task.target)
         return optimizer_cases(subject.optimizers[kind])
     rule = subject.rules[subject.layers[task.target]]
-    return cases(rule, mild=task.source == "network")
+    return cases(rule, mild=task.source == "network", quick=quick)
 
 
 def right_cases(subject: Subject, kind: type, count: int, seed: int = 0) -> list[AnyCase]:

@@ -44,3 +44,8 @@ class Done:
     counterexamples: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
     span: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def failed(self) -> int:
+        """Cases that disagree, or are errors."""
+        return sum(self.verdicts.get(verdict, 0) for verdict in ("disagree", "error"))

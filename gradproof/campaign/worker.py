@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
-from gradproof.campaign.example_row import example_row
 from gradproof.campaign.processes import subject_at
+from gradproof.campaign.row_files import row_files
 from gradproof.campaign.search import Drawn, judged
 from gradproof.campaign.sensitivity import sensitivity
 from gradproof.campaign.task import Done, Task
@@ -15,55 +15,52 @@ from gradproof.campaign.watch import Watch, unwatched
 from gradproof.cases.case import NetworkCase
 from gradproof.counterexamples.write import write
 from gradproof.rounding.bound import visible_margins
-from gradproof.storage.part_file import PartFile
-from gradproof.storage.rows import Agreement, Example
 from gradproof.subject.subject import Subject
 from gradproof.training.record import record
 
 
 def run_task(
-    root: Path, folder: Path, run: str, task: Task, watch: Watch = unwatched, shrink: bool = True
+    root: Path,
+    folder: Path,
+    run: str,
+    task: Task,
+    watch: Watch = unwatched,
+    fail_fast: bool = False,
 ) -> Done:
-    """Do one task and leave its rows in ``folder/parts``."""
+    """Do one task, to its first fault at most if asked, and leave its rows in ``folder/parts``."""
     subject = subject_at(root)
     began = monotonic()
-    done = _done(subject, folder, run, task, watch, shrink)
+    done = _done(subject, folder, run, task, watch, fail_fast)
     done.span = (began, monotonic())
     return done
 
 
-def _done(subject: Subject, folder: Path, run: str, task: Task, watch: Watch, shrink: bool) -> Done:
+def _done(
+    subject: Subject, folder: Path, run: str, task: Task, watch: Watch, fail_fast: bool
+) -> Done:
     if task.source == "trajectory":
         return Done(task, **record(subject, folder, run, int(task.target), task.count, task.seed))
     if task.source == "sensitivity":
         errors = sensitivity(subject, task, watch)
         return Done(task, extra={"sensitivity": {task.target: errors}})
     done = Done(task)
-    parts = folder / "parts"
-    with (
-        PartFile(parts / f"agreement-{task.name}.jsonl", Agreement) as agreement,
-        PartFile(parts / f"examples-{task.name}.jsonl", Example) as examples,
-        visible_margins(),
-    ):
-        for drawn, counterexample in examined(subject, folder, done, watch, shrink):
+    with row_files(folder, run, task.name, task.source) as add, visible_margins():
+        for drawn, counterexample in examined(subject, folder, done, watch):
             judgement = drawn.judgement
-            example = f"{task.name}-{done.examples - 1}"
             network = drawn.case.digest if isinstance(drawn.case, NetworkCase) else ""
-            agreement.add(
-                f.row(run, example, network, counterexample if f.failed else "")
-                for f in judgement.findings
-            )
-            examples.add([example_row(run, example, task.source, judgement, drawn.clock)])
+            add(judgement, drawn.clock, network, counterexample)
             ratios = (f.figures.worst_ratio for f in judgement.findings if f.measured)
             done.worst = max([done.worst, *(r for r in ratios if r > 0)])
+            if fail_fast and judgement.flagged:
+                break
     return done
 
 
 def examined(
-    subject: Subject, folder: Path, done: Done, watch: Watch = unwatched, shrink: bool = True
+    subject: Subject, folder: Path, done: Done, watch: Watch = unwatched
 ) -> Iterator[tuple[Drawn, str]]:
     """Yield each case of a task, counted in `done`, and its counterexample's path, or ""."""
-    for drawn in judged(subject, done.task, shrink, watch=watch):
+    for drawn in judged(subject, done.task, watch=watch):
         counterexample = ""
         if drawn.shrunk is not None:
             steps = drawn.case.layer.steps if isinstance(drawn.case, NetworkCase) else ()

@@ -13,6 +13,7 @@ import numpy as np
 from gradproof.arrays import Array, in_dtype, largest
 from gradproof.cases.values import draw_dy, lay_out
 from gradproof.subject.layer import differentiable
+from gradproof.subject.low_precision import held, lowered, rounded
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Case:
     hazards   how the values of the inputs, of the parameters and of dy were drawn
     seed      from which the arrays were filled
     dy        the cotangent of each output, None where one has none; drawn when first needed
+    low       "bfloat16" or "float16" where manual computes in it; the arrays hold such numbers in
+              float32. "" elsewhere
     """
 
     layer: Any
@@ -37,6 +40,7 @@ class Case:
     hazards: tuple[str, ...] = ()
     seed: int = 0
     dy: tuple[Array | None, ...] = ()
+    low: str = ""
 
     @property
     def target(self) -> Any:
@@ -47,6 +51,16 @@ class Case:
     def kind(self) -> str:
         """The name of the type of what is judged."""
         return type(self.target).__name__
+
+    @property
+    def is_low(self) -> bool:
+        """Whether manual computes in low precision; the same numbers may be judged in float64."""
+        return bool(self.low) and self.dtype == "float32"
+
+    @property
+    def precision(self) -> str:
+        """The dtype in which manual computes."""
+        return self.low if self.is_low else self.dtype
 
     @cached_property
     def smooth(self) -> tuple[bool, ...]:
@@ -66,7 +80,7 @@ class Case:
     def digest(self) -> str:
         """A short name that only equal cases share."""
         shapes = [(n, None if a is None else a.shape) for n, a in self.arrays.items()]
-        text = repr((self.layer, shapes, self.dtype, self.layout, self.hazards, self.seed))
+        text = repr((self.layer, shapes, self.precision, self.layout, self.hazards, self.seed))
         return blake2b(text.encode(), digest_size=6).hexdigest()
 
     def with_dy(self, outputs: Sequence[Array]) -> Case:
@@ -74,7 +88,10 @@ class Case:
         if self.dy:
             return self
         able = differentiable(self.layer, len(outputs))
-        return replace(self, dy=draw_dy(outputs, able, self.hazards[-1], self.seed))
+        dy = draw_dy([*map(held, outputs)], able, self.hazards[-1], self.seed)
+        if self.is_low:
+            dy = tuple(rounded(d, self.low) for d in dy)
+        return replace(self, dy=dy)
 
 
 class NetworkCase(Case):
@@ -125,9 +142,16 @@ def _moved(a: Array | None, r: np.random.Generator) -> Array | None:
 
 def received(case: Case) -> list[Array | None]:
     """The arrays as manual receives them: in the case's layout, read-only."""
-    return [None if a is None else lay_out(a, case.layout) for a in case.arrays.values()]
+    given = (in_precision(case, a) for a in case.arrays.values())
+    return [None if a is None else lay_out(a, case.layout) for a in given]
 
 
 def received_dy(case: Case) -> tuple[Array | None, ...]:
     """The cotangents as manual receives them; one that repeats a row without a copy stays so."""
-    return tuple(d if d is None or 0 in d.strides else lay_out(d, case.layout) for d in case.dy)
+    given = (in_precision(case, d) for d in case.dy)
+    return tuple(d if d is None or 0 in d.strides else lay_out(d, case.layout) for d in given)
+
+
+def in_precision(case: Case, a: Array | None) -> Any:
+    """An array of the case in the dtype in which manual computes."""
+    return lowered(a, case.low) if case.is_low else a

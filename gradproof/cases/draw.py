@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import fields
 from itertools import product
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from hypothesis.control import current_build_context
+from hypothesis.strategies._internal.lazy import unwrap_strategies
 
 from gradproof.arrays import Array
 from gradproof.cases.case import Case, case_of
@@ -17,6 +20,7 @@ from gradproof.cases.values import ANY, LAYOUTS, MILD, MILD_PARAMETERS, fill
 from gradproof.errors import InputError
 from gradproof.subject.entries import DTYPES, INTEGERS, CaseRule, Draw, Shape, Spec
 from gradproof.subject.layer import named_arguments
+from gradproof.subject.low_precision import LOW, rounded
 
 
 def make_case(spec: Spec, dtype: str, hazards: tuple[str, ...], layout: str, seed: int) -> Case:
@@ -32,6 +36,8 @@ def make_case(spec: Spec, dtype: str, hazards: tuple[str, ...], layout: str, see
                 f"the option {name} is an array, and a case saves options as numbers and text; "
                 "make it an argument of forward, or a tuple"
             )
+    low = dtype if dtype in LOW else ""
+    dtype = "float32" if low else dtype
     arrays: dict[str, Array | None] = {}
     for i, (name, kind) in enumerate(kinds.items()):
         entry = spec.entries.get(name)
@@ -43,8 +49,9 @@ def make_case(spec: Spec, dtype: str, hazards: tuple[str, ...], layout: str, see
                 f"{type(spec.layer).__name__}.forward takes {name} as numbers with a gradient, "
                 f"its case strategy draws integers; annotate {name} with Index, or draw real(…)"
             )
-        arrays[name] = None if entry is None else fill(entry, hazard, generator, dtype)
-    return case_of(spec.layer, arrays, kinds, dtype, layout, hazards, seed)
+        array = None if entry is None else fill(entry, hazard, generator, dtype)
+        arrays[name] = rounded(array, low) if low else array
+    return case_of(spec.layer, arrays, kinds, dtype, layout, hazards, seed, low=low)
 
 
 _AXIS = st.sampled_from((2, 3, 4, 5, 2, 3, 4, 5, 6, 1))
@@ -59,6 +66,9 @@ _DY_HAZARDS = ("normal", "broadcast", "mixed-scales", "sparse", "tiny", "huge", 
 _ANY = st.sampled_from([*product(ANY, ANY, _DY_HAZARDS)])
 _MILD = st.sampled_from([*product(MILD, MILD_PARAMETERS, _DY_HAZARDS)])
 _SEEDS = st.integers(0, 2**32 - 1)
+_inside: Callable[[Any], Any] = unwrap_strategies
+_PLAIN = {type(_inside(s)) for s in (_SEEDS, _AXIS, st.booleans())}
+"""Strategies of one number or choice."""
 
 
 def draw_shape(draw: Draw, rule: CaseRule, long: bool = False) -> Shape:
@@ -81,16 +91,37 @@ def draw_shape(draw: Draw, rule: CaseRule, long: bool = False) -> Shape:
     return tuple(axes)
 
 
+def _quickly(draw: Draw) -> Draw:
+    """The same, but numbers and choices are drawn without a record of where each began and ended.
+
+    Hypothesis needs the record to shrink a case well. It takes as long as all else in drawing.
+    """
+    data = current_build_context().data
+
+    def quick(strategy: Any) -> Any:
+        plain = _inside(strategy)
+        return plain.do_draw(data) if type(plain) in _PLAIN else draw(strategy)
+
+    return quick
+
+
 @st.composite
-def cases(draw: Draw, rule: CaseRule, *, mild: bool = False) -> Case:
-    """Any valid case of one layer; `mild` keeps magnitudes near one, for deep networks."""
+def cases(
+    draw: Draw, rule: CaseRule, *, mild: bool = False, quick: Callable[[], bool] = bool
+) -> Case:
+    """Any valid case of one layer.
+
+    mild     whether magnitudes stay near one, for deep networks
+    quick    whether nothing is being shrunk
+    """
+    draw = _quickly(draw) if quick() else draw
     spec = rule.rule(draw, draw_shape(draw, rule, long=not mild))
     if sum(math.prod(entry.shape) for entry in spec.entries.values()) > _MOST:
         spec = rule.rule(draw, draw_shape(draw, rule))
     hazards = draw(_MILD if mild else _ANY)
     dtype, layout = draw(_FORMS)
-    if dtype not in rule.dtypes:
-        (dtype,) = rule.dtypes
+    if dtype not in rule.dtypes or len(rule.dtypes) > len(DTYPES):
+        dtype = draw(st.sampled_from(rule.dtypes))
     return make_case(spec, dtype, hazards, layout, draw(_SEEDS))
 
 

@@ -17,6 +17,7 @@ from gradproof.cases.optimizer_case import OptimizerCase, UpdateCase
 from gradproof.errors import InputError, in_one_line
 from gradproof.storage.atomic import whole
 from gradproof.subject.layer import named_arguments
+from gradproof.subject.low_precision import LOW
 from gradproof.subject.program import as_tuple
 
 FORMAT = 1
@@ -79,6 +80,7 @@ def save(path: Path, case: Case | OptimizerCase | UpdateCase) -> None:
         "layout": case.layout,
         "hazards": case.hazards,
         "seed": case.seed,
+        "low": case.low,
         "nan": any(d.dtype.kind == "f" and bool(np.isnan(d).any()) for d in arrays.values()),
     }
     _write(path, about, arrays)
@@ -137,9 +139,11 @@ def load(
         given = {name: content[f"arg:{name}"] for name in about["arguments"]}
         dy = tuple(content.get(f"dy:{i}") for i in range(about["outputs"]))
         dtype, layout, seed = np.dtype(about["dtype"]).name, about["layout"], int(about["seed"])
-        hazards = tuple(map(str, about["hazards"]))
+        hazards, low = tuple(map(str, about["hazards"])), str(about.get("low", ""))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} lacks {error}; write it again with gradproof verify") from error
+    if low not in ("", *LOW):
+        raise InputError(f"{path} names the dtype {low!r}; there are {' and '.join(LOW)}")
     if not hasattr(layer, "forward"):
         raise InputError(f"{path} holds a {type(layer).__name__}, which is no layer")
     try:
@@ -155,7 +159,7 @@ def load(
     for i, d in enumerate(dy):
         if d is not None:
             _check(path, f"dy {i}", d, dtype, about)
-    case = case_of(layer, arrays, kinds, dtype, layout, hazards, seed, dy)
+    case = case_of(layer, arrays, kinds, dtype, layout, hazards, seed, dy, low)
     reason = None if refused is None else refused(case)
     if reason != "":
         _check_fit(path, case)

@@ -20,8 +20,14 @@ class _OfOptimizer:
     """What both cases have, under the names that a layer's case has."""
 
     optimizer: Any
+    dtype: str
     layout = "C"
     dy = ()
+
+    @property
+    def precision(self) -> str:
+        """The dtype in which it is judged."""
+        return self.dtype
 
     @property
     def digest(self) -> str:

@@ -9,7 +9,7 @@ from gradproof.campaign.search import judged
 from gradproof.campaign.task import Task
 from gradproof.campaign.watch import Watch, unwatched
 from gradproof.checking.record import Check, subject_of, try_once
-from gradproof.checking.result import Disagreement, Verdict
+from gradproof.checking.result import Verdict, answered
 from gradproof.checking.sides import name_of
 from gradproof.counterexamples.message import explained
 from gradproof.errors import InputError
@@ -45,7 +45,8 @@ def check(
                  values are drawn; or entries, such as `gradproof.real(4, 8)`; or a function of
                  `draw` that returns either, for shapes that vary
     names        of the inputs; by default those of the function's arguments
-    dtypes       "float64", "float32" or both
+    dtypes       of "float64", "float32", "bfloat16" and "float16". In the last two func may round
+                 once, at the end, and wherever the reference does
     cases        how many are drawn;  seed: the same seed draws the same
     conventions  why func may choose otherwise than PyTorch at a kink or tie; "" if it may not
     raise_exception    whether to raise where it disagrees
@@ -59,9 +60,7 @@ def check(
     given = Check(func, reference, inputs, names, dtypes, conventions)
     name = name_of(func)
     verdict = verdict_of(subject_of({name: given}), name, cases, seed)
-    if raise_exception and not verdict:
-        raise Disagreement(verdict)
-    return verdict
+    return answered(verdict, raise_exception)
 
 
 def verdict_of(

@@ -86,7 +86,7 @@ def _entry(name: str, value: Any) -> Entry:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise InputError(f"the input {name} is no array: {error}") from error
-    if array.dtype.kind == "f":
+    if array.dtype.kind == "f" or array.dtype.name == "bfloat16":
         return real(*array.shape)
     if array.dtype.kind in "iu":
         low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)

@@ -53,10 +53,14 @@ def checks_at(where: str) -> dict[str, Check]:
     if folder is not None and not path.is_file():
         raise InputError(f"there is no file {place}")
     try:
-        found = getattr(import_from(folder or Path.cwd(), module), name, None)
+        module_found = import_from(folder or Path.cwd(), module)
     except Exception as error:
         raise InputError(f"{place} cannot be imported: {told(error)}") from error
+    found = getattr(module_found, name, None)
     if not isinstance(found, Mapping) or not all(isinstance(c, Check) for c in found.values()):
+        known = getattr(module_found, "checks", None)
+        if isinstance(known, Mapping) and name in known:
+            raise InputError(f"{name} is one of the checks of {place}; write {place} --only {name}")
         raise InputError(
             f"{place} has no {name} = {{name: gradproof.Check(func, reference, inputs), …}}; write "
             "one, or give --reference to judge one function"

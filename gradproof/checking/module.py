@@ -20,7 +20,7 @@ from gradproof.checking.inputs import Inputs, inputs_of
 from gradproof.checking.module_result import HOLDS, SAME, WHOLE, ModuleVerdict
 from gradproof.checking.pairs import Pair
 from gradproof.checking.record import dtypes_of
-from gradproof.checking.result import Disagreement
+from gradproof.checking.result import answered
 from gradproof.checking.sides import layer_of
 from gradproof.counterexamples.message import explained
 from gradproof.errors import InputError
@@ -92,9 +92,7 @@ def check_module(
         _judge_mode(drawn, mode == "train", verdict)
         if not verdict:
             break
-    if raise_exception and not verdict:
-        raise Disagreement(verdict)
-    return verdict
+    return answered(verdict, raise_exception)
 
 
 @dataclass

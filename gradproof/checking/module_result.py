@@ -16,7 +16,7 @@ SAME = "PyTorch's own"
 _ORDER = [SAME, *ORDER]
 
 
-@dataclass
+@dataclass(repr=False)
 class ModuleVerdict(Verdict):
     """Whether a module is right, and what was found of each of its parts.
 

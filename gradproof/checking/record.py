@@ -17,12 +17,15 @@ from gradproof.checking.sides import layer_of
 from gradproof.counterexamples.message import describe
 from gradproof.errors import InputError, in_one_line
 from gradproof.judge.layer import NO_FUNCTION
-from gradproof.oracle.layer import Oracle
+from gradproof.oracle.low_precision import oracle_of
 from gradproof.oracle.tensors import ReferenceFault
 from gradproof.subject import passes
 from gradproof.subject.entries import DTYPES, CaseRules, Draw, Shape, Spec
+from gradproof.subject.low_precision import LOW
 from gradproof.subject.passes import Misconduct
 from gradproof.subject.subject import Subject
+
+_IN_FLOAT32 = "; where PyTorch has no such kernel, give lambda x: function(x.float()).to(x.dtype)"
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Check:
                 f"reference is of type {type(self.reference).__name__}; give a function of "
                 "tensors, such as torch.nn.functional.silu"
             )
-        object.__setattr__(self, "dtypes", dtypes_of(self.dtypes))
+        object.__setattr__(self, "dtypes", dtypes_of(self.dtypes, (*DTYPES, *LOW)))
         held = [n for n, _ in self.func.named_parameters()] if isinstance(self.func, Module) else []
         if held:
             raise InputError(
@@ -61,15 +64,17 @@ class Check:
         return inputs_of(given, self.names or names_of((self.reference, self.func), count))
 
 
-def dtypes_of(given: Sequence[Any]) -> tuple[str, ...]:
+def dtypes_of(given: Sequence[Any], known: Sequence[str] = DTYPES) -> tuple[str, ...]:
     """The names of dtypes, which may be those of torch or NumPy.
+
+    known     those that can be judged
 
     Raises    InputError for others than the judge knows
     """
     names = [str(getattr(dtype, "__name__", dtype)).removeprefix("torch.") for dtype in given]
-    if not names or not set(names) <= set(DTYPES):
+    if not names or not set(names) <= set(known):
         said = ", ".join(names) or "none"
-        raise InputError(f"dtypes are {' or '.join(DTYPES)} or both, not {said}")
+        raise InputError(f"dtypes are one or more of {', '.join(known)}, not {said}")
     return tuple(names)
 
 
@@ -118,10 +123,11 @@ def try_once(subject: Subject, name: str) -> None:
     case = make_case(spec, given.dtypes[0], ("normal", "normal", "normal"), "C", 0)
     shown = describe(case)
     try:
-        oracle = Oracle.of(subject.twin, case)
+        oracle = oracle_of(subject.twin, case)
     except ReferenceFault as error:
         said = " ".join(str(error).split())
-        raise InputError(f"{said}; it was given {shown}") from error
+        hint = _IN_FLOAT32 if case.is_low else ""
+        raise InputError(f"{said}; it was given {shown}{hint}") from error
     if not oracle.differentiable():
         raise InputError(
             "the reference's outputs do not depend on an input that has a gradient; write it with "

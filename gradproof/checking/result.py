@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gradproof.cases.case import Case
 from gradproof.cases.file import save
+from gradproof.checking.listeners import LISTENERS
 from gradproof.errors import InputError
 from gradproof.judge.verdict import SEVERITY, Finding, Judgement, Votes
 from gradproof.storage.atomic import write_text
@@ -24,8 +25,18 @@ OK = "agree"
 NOTHING = "vacuous"
 
 
-@dataclass
-class Verdict:
+class InWords:
+    """Shows itself by its words, in Python, rich and notebooks."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+@dataclass(repr=False)
+class Verdict(InWords):
     """Whether a backward pass is right: a truth value with its reasons.
 
     name          of what was checked
@@ -84,17 +95,13 @@ class Verdict:
 
         Raises    InputError without pandas
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise InputError("the table needs pandas: pip install gradproof[report]") from error
         rows = [
             f.row("", str(i), "")
             for i, judgement in enumerate(self.judgements)
             for f in judgement.findings
         ]
         shown = "example quantity dtype shape max_abs_diff worst_ratio bound verdict cause".split()
-        return pd.DataFrame([{c: getattr(row, c) for c in shown} for row in rows], columns=shown)
+        return as_table([{c: getattr(row, c) for c in shown} for row in rows])
 
     @property
     def verdict(self) -> str:
@@ -108,6 +115,17 @@ class Verdict:
         """The largest error in units of its bound."""
         found = [f for f in self._findings() if f.measured and f.comparison]
         return max((f.figures.worst_ratio for f in found), default=0.0)
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """For a summary: cases, arrays, vacuous cases, failed cases, the worst ratio."""
+        return {
+            "cases": len(self.judgements),
+            "arrays": sum(1 for _ in self._findings()),
+            "vacuous": sum(j.verdict == NOTHING for j in self.judgements),
+            "worst": self.worst_ratio,
+            "failed": sum(j.flagged for j in self.judgements),
+        }
 
     def as_json(self) -> dict[str, Any]:
         """The verdict for a program to read, as `gradproof check --json` prints it.
@@ -136,7 +154,7 @@ class Verdict:
             kept = "worst_index manual reference bound worst_ratio n_over".split()
             about |= {name: _plain(figures[name]) for name in kept}
         about["fine"] = [q for q, word in self._words.items() if word == OK]
-        about["dtype"] = wrong.case.dtype
+        about["dtype"] = wrong.case.precision
         about["shapes"] = {n: a.shape for n, a in wrong.case.arrays.items() if a is not None}
         return said | {"disagreement": about}
 
@@ -172,16 +190,41 @@ class Verdict:
         far = f"; errors are at most {self.worst_ratio:.2g} of their bounds"
         return f"{self.name} agrees with PyTorch in {number}{far}{also}{never}"
 
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+
+def as_table(rows: list[dict[str, Any]]) -> Any:
+    """A pandas DataFrame of these rows.
+
+    Raises    InputError without pandas
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise InputError("the table needs pandas: pip install gradproof[report]") from error
+    return pd.DataFrame(rows)
 
 
 class Disagreement(AssertionError):
     """A backward pass is wrong; `verdict` has all that is known."""
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: Any) -> None:
         super().__init__(str(verdict))
         self.verdict = verdict
+
+
+Answer = TypeVar("Answer")
+
+
+def answered(verdict: Answer, raise_exception: bool) -> Answer:
+    """Tell everybody who listens, and return the verdict.
+
+    Raises    Disagreement where it is wrong, if asked to
+    """
+    __tracebackhide__ = True  # pytest then shows the call
+    for listener in LISTENERS:
+        listener(verdict)
+    if raise_exception and not verdict:
+        raise Disagreement(verdict)
+    return verdict
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import make_dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -192,6 +193,8 @@ def name_of(func: Any) -> str:
     """A name to speak of it: that of the function, class or module."""
     func = func.function if isinstance(func, vjp) else func
     func = func[0] if isinstance(func, tuple) and func else func
+    while isinstance(func, partial):  # of partial(jax.vjp, f) it is f that is judged
+        func = func.args[0] if func.args and callable(func.args[0]) else func.func
     owner = getattr(func, "__self__", None)
     if inspect.isclass(owner):  # MyFunction.apply
         func = owner

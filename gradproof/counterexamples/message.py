@@ -16,6 +16,7 @@ from gradproof.diagnosis.diagnose import diagnose
 from gradproof.judge.dispatch import AnyCase
 from gradproof.judge.verdict import Finding, Judgement, Votes, beside
 from gradproof.judge.vote import votes
+from gradproof.subject.low_precision import LOW
 from gradproof.subject.subject import Subject
 
 WIDTH = 110
@@ -47,12 +48,22 @@ def explain(
     elif others:
         lines += _line("other arrays", others)
     shrunk = [f"   shrunk from {shrunk_from}"] if shrunk_from else []
+    if finding.choice:
+        lines += _line("if it is meant", "say why, as its `conventions`")
     lines += _line("case", *_items(finding.case), *shrunk)
     lines += [f"{'':{_INDENT}}{step}" for step in steps(finding.case.target)]
     lines += _values(finding)
     if command:
         lines.append(f"  {'again':<17}{command}")
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+_LAYOUTS = {
+    "C": (),
+    "F": ("in memory column by column",),
+    "strided": ("in memory with gaps",),
+    "reversed": ("in memory backwards",),
+}
 
 
 def describe(case: AnyCase) -> str:
@@ -65,8 +76,7 @@ def _items(case: AnyCase) -> list[str]:
     if isinstance(case, NetworkCase):
         layer = f"{case.kind} of {_count(len(case.layer.steps), 'step')}"
     arrays = [f"{n} {a.shape}" for n, a in case.arrays.items() if a is not None]
-    layout = [] if case.layout == "C" else [f"{case.layout} in memory"]
-    return [layer, case.dtype, *arrays, *layout]
+    return [layer, case.precision, *arrays, *_LAYOUTS[case.layout]]
 
 
 def steps(layer: Any) -> list[str]:
@@ -119,7 +129,10 @@ def _numbers(finding: Finding) -> list[str]:
         lines.append(f"  they are not both finite;  {over}")
     else:
         ratio = f"{_times(f.worst_ratio)} the rounding bound {f.bound:.2g}"
-        lines.append(f"  |difference| is {ratio};  {over}")
+        what = (
+            f"what a last rounding to {_low(finding)} leaves" if _low(finding) else "|difference|"
+        )
+        lines.append(f"  {what} is {ratio};  {over}")
     return lines
 
 
@@ -127,7 +140,7 @@ def _values(finding: Finding) -> list[str]:
     """All numbers of a case, if they are so few that one can compute the gradient by hand."""
     numbers, both = _given(finding), finding.comparison
     if both is not None:
-        numbers |= {"manual": both.manual, _theirs(finding): both.reference}
+        numbers |= {"manual": both.returned, _theirs(finding): both.reference}
     if not numbers or sum(a.size for a in numbers.values()) > _BY_HAND:
         return []
     return _line("values", *(f"{n} {_written(a)}" for n, a in numbers.items()))
@@ -152,7 +165,14 @@ def _written(array: Array) -> str:
 
 
 def _theirs(finding: Finding) -> str:
-    return "autograd" if _is_gradient(finding) else "torch"
+    side = "autograd" if _is_gradient(finding) else "torch"
+    return f"{side} in float64" if _low(finding) else side
+
+
+def _low(finding: Finding) -> str:
+    """The dtype of low precision in which it was judged; "" elsewhere."""
+    precision = finding.case.precision
+    return precision if precision in LOW else ""
 
 
 def _vote(finding: Finding, votes: Votes) -> str:

@@ -16,6 +16,7 @@ from gradproof.cases.case import Case, NetworkCase
 from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.diagnosis import budget
 from gradproof.diagnosis.evidence import Evidence, evidence
+from gradproof.diagnosis.more_roundings import in_float32, too_many
 from gradproof.diagnosis.rules import missing_term, where_wrong, whole_array
 from gradproof.diagnosis.rules.axis_sums import summed_otherwise
 from gradproof.diagnosis.rules.formula import formula
@@ -34,6 +35,7 @@ from gradproof.diagnosis.rules.reordered import reordered
 from gradproof.diagnosis.rules.special_points import special
 from gradproof.judge.verdict import Finding
 from gradproof.oracle.tensors import fewer_samples
+from gradproof.subject.low_precision import LOW
 from gradproof.subject.subject import Subject
 
 Rule: TypeAlias = Callable[[Evidence], str]
@@ -103,6 +105,12 @@ def diagnose(
 def _cause(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> str:
     if finding.cause or finding.comparison is None:
         return finding.cause
+    if finding.case.precision in LOW:
+        precise, others = in_float32(subject, finding)
+        said = too_many(finding, precise)
+        if said or precise is None:
+            return said or "not looked for: it cannot compute in float32"
+        return _cause(subject, precise, others)
     inner = _state_of(finding, siblings)
     if inner is not None:
         rest = [f for f in (finding, *siblings) if f is not inner]

@@ -86,7 +86,7 @@ class Evidence:
         kept = ran(self.layer_case).saved
         arrays = enumerate(kept if isinstance(kept, tuple) else ())
         return {
-            f"saved[{i}]": _wide(a)
+            f"saved array {i + 1}": _wide(a)
             for i, a in arrays
             if isinstance(a, np.ndarray) and a.dtype.kind == "f"
         }

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
 
-from gradproof.arrays import Array, numbered
-from gradproof.cases.case import Case
+from gradproof.arrays import FLOATING, Array, numbered
+from gradproof.cases.case import Case, in_precision
 from gradproof.judge import conduct
 from gradproof.judge.verdict import Finding, fault
 from gradproof.oracle.layer import Oracle
 from gradproof.oracle.tensors import in_a_hurry
 from gradproof.rounding.bound import Comparison, all_settled, settle
+
+Compared: TypeAlias = Callable[[str, Array, Array, float], Comparison]
+"""compared(quantity, manual, reference, scale of `Comparison`)."""
+
+
+def as_returned(_: str, manual: Array, reference: Array, scale: float) -> Comparison:
+    """The comparison of what both returned."""
+    return Comparison(manual, reference, scale)
 
 
 def pair_up(
@@ -25,10 +34,12 @@ def pair_up(
     reference: dict[str, Array | None],
     found: list[Finding],
     scale: float | None = None,
+    compared: Compared = as_returned,
 ) -> dict[str, Comparison]:
     """A comparison for each output and gradient; faults of shape or dtype go to `found`.
 
-    scale    of `Comparison`; the case's own by default
+    scale       of `Comparison`; the case's own by default
+    compared    makes the comparison
     """
     pending: dict[str, Comparison] = {}
     scale = case.scale if scale is None else scale
@@ -38,8 +49,8 @@ def pair_up(
         if wrong:
             wrong += _exchanged(quantity, grads, case)
             found.append(fault(layer, case, "isolated", quantity, wrong, "disagree"))
-        elif expected.dtype.kind == "f":
-            pending[quantity] = Comparison(manual, expected, scale)
+        elif expected.dtype.kind in FLOATING:
+            pending[quantity] = compared(quantity, manual, expected, scale)
         elif not np.array_equal(manual, expected):
             text = "the integers differ"
             found.append(fault(layer, case, "isolated", quantity, text, "disagree"))
@@ -53,7 +64,7 @@ def pair_up(
     for name, g in reference.items():
         array = case.arrays[name]
         if name in grads and array is not None:
-            add(name, grads[name], np.zeros_like(array) if g is None else g)
+            add(name, grads[name], np.zeros_like(in_precision(case, array)) if g is None else g)
         elif g is not None:  # None in torch means that y does not depend on it
             text = "backward returned no gradient for it"
             found.append(fault(layer, case, "isolated", name, text, "disagree"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.arrays import Array, frozen, numbered
+from gradproof.arrays import Array, by_entry, equal, frozen, numbered
 from gradproof.subject.passes import Dy, Misconduct, Ran, backward, forward
 
 _AGAIN = "a second backward gives another result"
@@ -73,7 +73,7 @@ def check_gradients(
         for name in _changed(grads, returned):
             yield name, f"it changes when backward is called again{_SAME_MEMORY}"
         for name, *pair in zip(numbered("y", outputs), outputs, ran.outputs, strict=True):
-            if not _equal(*pair):
+            if not equal(*pair):
                 yield name, f"it changes when forward is called again{_SAME_MEMORY}"
 
 
@@ -104,24 +104,12 @@ def _unsteady(
 
 def _changed(grads: dict[str, Array], again: dict[str, Array]) -> list[str]:
     """The arguments whose gradients differ in any bit."""
-    return [name for name, g in grads.items() if name not in again or not _equal(g, again[name])]
-
-
-def _equal(a: Array, b: Array) -> bool:
-    """Whether they are equal. NaN is thought of only where they seem to differ: it takes longer."""
-    return np.array_equal(a, b) or np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    return [name for name, g in grads.items() if name not in again or not equal(g, again[name])]
 
 
 def _times(dy: Dy, factor: int) -> Dy:
     """Every cotangent times a number, in its own memory layout: others add in another order."""
-    return tuple(None if d is None else _product(d, factor) for d in dy)
-
-
-def _product(d: Array, factor: int) -> Array:
-    if 0 in d.strides:
-        row = d[tuple(slice(1) if step == 0 else slice(None) for step in d.strides)]
-        return np.broadcast_to(row * factor, d.shape)
-    return frozen(d * factor)
+    return tuple(None if d is None else by_entry(d, lambda part: part * factor) for d in dy)
 
 
 def _scales(scaled: dict[str, Array], grads: dict[str, Array]) -> dict[str, bool]:
@@ -131,7 +119,10 @@ def _scales(scaled: dict[str, Array], grads: dict[str, Array]) -> dict[str, bool
 
 def _linear(scaled: Array | None, g: Array, agrees: Callable[[Array, Array], bool]) -> bool:
     """Whether it is −2 g. Scaling by −2 is exact, except where subnormal numbers are rounded."""
-    return scaled is not None and agrees(np.asarray(scaled / -2), g)
+    if scaled is None:
+        return False
+    alike = np.where(scaled == g * -2, g, scaled / -2)  # both may have overflowed
+    return agrees(np.asarray(alike, dtype=g.dtype), g)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from gradproof.judge.second_opinion import second_opinion
 from gradproof.judge.verdict import Judgement, fault, settled
 from gradproof.oracle.global_state import changed_state, global_state, unusual_seeds
 from gradproof.oracle.layer import Oracle
-from gradproof.rounding.bound import Comparison
+from gradproof.oracle.low_precision import oracle_of
 from gradproof.subject import passes
 from gradproof.subject.passes import Misconduct, Ran
 from gradproof.subject.subject import Subject
@@ -32,7 +32,7 @@ def judge_layer(subject: Subject, case: Case, clock: Clock, final: bool = True) 
     final    whether to ask why a difference is none of manual's faults, which takes longer
     """
     with clock("reference"):
-        oracle = Oracle.of(subject.twin, case)
+        oracle = oracle_of(subject.twin, case)
     with clock("draw"):
         case = case.with_dy(oracle.y)
         arrays, dy = received(case), received_dy(case)
@@ -54,13 +54,15 @@ def judge_layer(subject: Subject, case: Case, clock: Clock, final: bool = True) 
             found.append(fault("", case, "isolated", quantity, text))
             return judgement
     with clock("judge"):
-        pending = pair_up("", case, ran.outputs, oracle.y, grads, reference, found)
+        pending = pair_up(
+            "", case, ran.outputs, oracle.y, grads, reference, found, compared=oracle.compared
+        )
         judgement.floors = measure(pending, oracle)
 
         def agrees(name: str, array: Array, gradient: Array) -> bool:
             if name not in pending:  # its form is wrong already
                 return True
-            again = {name: Comparison(array, gradient, case.scale)}
+            again = {name: oracle.alike(name, array, gradient, case.scale)}
             judgement.floors += measure(again, oracle)
             return again[name].within()
 
@@ -85,7 +87,8 @@ def judge_layer(subject: Subject, case: Case, clock: Clock, final: bool = True) 
             return judgement
         look_closer(subject.twin, case, found)
         judgement.kink = at_kink(subject.twin, case)
-        second_opinion(subject.twin, judgement, oracle)
+        if not case.is_low:  # witnesses see no rounding
+            second_opinion(subject.twin, judgement, oracle)
     return judgement
 
 

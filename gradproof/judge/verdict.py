@@ -112,7 +112,7 @@ class Finding:
             self.kind,
             self.depth,
             self.quantity,
-            self.case.dtype,
+            self.case.precision,
             "x".join(map(str, self.shape)) or "scalar",
             int(np.prod(self.shape)),
             **vars(f) | {"worst_index": ",".join(map(str, f.worst_index))},

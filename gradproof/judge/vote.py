@@ -32,6 +32,7 @@ _ROUGHLY = 2.0**-6
 _FORWARD = "your forward is not torch's function"
 _PROBABLY = "probably your backward pass (no independent check applies)"
 _CLOSE = "undecided: one of the two loses digits, too few for a witness to see"
+_ROUNDS_MORE = "more than the reference's own rounding explains"
 _BY_DESIGN = ", or its rule is no derivative by design (then name it in `by_design`)"
 
 
@@ -69,6 +70,8 @@ def votes(subject: Subject, finding: Finding) -> Votes:
         return Votes(worst, text, "kink: another choice than PyTorch's")
     if isinstance(finding.case, UpdateCase):
         return Votes(worst, "manual ≠ torch.optim", "the update is wrong")
+    if finding.layer_case.is_low:
+        return Votes(worst, "manual ≠ the reference in float64", _ROUNDS_MORE)
     if finding.is_output:
         return Votes(worst, "manual ≠ torch", _FORWARD)
     same = _forward_agrees(subject, finding.layer_case)

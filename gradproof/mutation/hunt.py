@@ -154,7 +154,7 @@ def hunt(
     started = perf_counter()
     killer = None
     try:
-        with _limited(limit):
+        with limited(limit):
             for ground in (g for kind in kinds for g in grounds.of(kind)):
                 found.examples += 1
                 killer = _killed(subject, bug, ground, found, every)
@@ -250,16 +250,23 @@ def _blamed(grounds: Grounds, bug: Bug, kinds: Sequence[str]) -> str:
 
 
 @contextmanager
-def _limited(seconds: float) -> Iterator[None]:
+def limited(seconds: float) -> Iterator[None]:
     """Raises TimeUp within it after so many seconds."""
+    rung = False
 
     def ring(_number: int, _frame: FrameType | None) -> None:
+        nonlocal rung
+        rung = True
         raise TimeUp
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
+    except Exception as error:
+        if rung:  # whatever was stopped halfway, such as Hypothesis, may fail for it
+            raise TimeUp from error
+        raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

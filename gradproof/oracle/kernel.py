@@ -18,6 +18,7 @@ from torch import Tensor
 from gradproof.arrays import Array
 from gradproof.oracle.tensors import call, pull_back
 from gradproof.rounding.disturb import disturb
+from gradproof.rounding.parts import by_parts
 
 _POINTS = 8
 """Points at which the error is taken: the case's own, and others whose last digits differ."""
@@ -92,14 +93,10 @@ def _results(
 
 
 def _error(rough: Tensor, fine: Tensor, finer: float) -> Array:
+    """How far off it is; 0 where half of the digits are lost, beside the largest number."""
     exact: Array = fine.detach().numpy()
-    with np.errstate(all="ignore"):
-        error = np.asarray(rough.detach().numpy() - exact)
-        np.abs(error, out=error)
-        if exact.size:
-            largest = max(float(exact.max()), -float(exact.min()))
-            known = error <= _HALF * largest
-            if not known.all():
-                error = np.where(known, error, 0.0)
-        error *= finer
-    return error
+    error = by_parts(lambda r, e: np.abs(r - e) * finer, rough.detach().numpy(), exact)
+    if not exact.size or error.max() <= _HALF * finer * abs(exact.flat[0]):  # it settles most
+        return error
+    most = _HALF * finer * max(float(exact.max()), -float(exact.min()))
+    return error if error.max() <= most else np.where(error <= most, error, 0.0)

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 
-from gradproof.arrays import Array, numbered
+from gradproof.arrays import Array, equal, numbered
 from gradproof.cases.case import Case
 from gradproof.oracle import tensors
 from gradproof.oracle.kernel import kernel_errors
 from gradproof.oracle.tensors import Sample, array_or_none, as_array, as_tensors, pull_back, tensor
+from gradproof.rounding.bound import Comparison
 from gradproof.rounding.disturb import Disturbance, disturb
 from gradproof.rounding.sums_of_products import magnitude, sums_of_products
 
@@ -25,6 +25,7 @@ class Oracle:
     function   of tensors, returning a tensor or a tuple of them
     arrays     its arguments by name, in order; an absent one is None
     smooth     which of them have a gradient; `names` are theirs, `quantities` the outputs' as well
+    laid       whether its tensors lie in memory as the arrays do
     """
 
     def __init__(
@@ -32,9 +33,10 @@ class Oracle:
         function: Callable[..., Any],
         arrays: Mapping[str, Array | None],
         smooth: Sequence[bool],
+        laid: bool = False,
     ) -> None:
         self._function = function
-        self._inputs = as_tensors(arrays, smooth)
+        self._inputs = as_tensors(arrays, smooth, laid)
         self.names = [name for name, s in zip(arrays, smooth, strict=True) if s]
         self._smooth = [t for t, s in zip(self._inputs, smooth, strict=True) if s and t is not None]
         self._outputs = self._run(self._inputs)
@@ -58,7 +60,7 @@ class Oracle:
         """Whether a second run gives the same outputs, bit for bit: then it is a function."""
         again = map(as_array, self._run(self._inputs))
         pairs = zip(self.y, again, strict=True)
-        return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs)
+        return all(equal(a, b) for a, b in pairs)
 
     def own_backward(self) -> str:
         """The name of a backward pass in the graph that is not PyTorch's own; "" without one."""
@@ -83,6 +85,20 @@ class Oracle:
         """Outputs and gradients by name, less those that torch has not."""
         made = numbered("y", self.y) | self.pull(dy)
         return {name: a for name, a in made.items() if a is not None}
+
+    def compared(
+        self,
+        quantity: str,  # noqa: ARG002  (in low precision it is needed)
+        manual: Array,
+        reference: Array,
+        scale: float,
+    ) -> Comparison:
+        """What manual returned beside what the reference has."""
+        return Comparison(manual, reference, scale)
+
+    def alike(self, quantity: str, manual: Array, other: Array, scale: float) -> Comparison:
+        """Two gradients that should be equal within rounding."""
+        return self.compared(quantity, manual, other, scale)
 
     def magnitudes(self, backward: bool = True) -> list[Array | None]:
         """Σ |term| of each output, then each gradient, if all are sums of products; else [].

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case, smooth_names
 from gradproof.oracle import tensors
+from gradproof.oracle.layer import Oracle
 from gradproof.oracle.tensors import Sample, array_or_none, as_array, as_tensors, pull_back, tensor
 from gradproof.rounding.disturb import disturb
 from gradproof.subject import program
@@ -61,23 +64,19 @@ class NetworkOracle:
     def pull(self, dy: Sequence[Array | None]) -> dict[str, Array | None]:
         """Pull the cotangent back through the whole network; the gradients of its smooth inputs.
 
-        Sets `cotangents`, per step those of its outputs.
+        Sets `cotangents`, per step those of its outputs, and `isolated`, per step the gradients of
+        its layer alone, one per smooth argument.
         """
         self._dy = [None if d is None else tensor(d) for d in dy]
         inner = [o for outs in self._outs[:-1] for o in outs if o.requires_grad]
-        pulled = pull_back(self._outs[-1], self._dy, [*self._leaves, *inner])
-        arrived = dict(zip(map(id, inner), pulled[len(self._leaves) :], strict=True))
-        self._cotangents = [[arrived.get(id(o)) for o in outs] for outs in self._outs[:-1]]
-        self._cotangents.append(self._dy)
-        self._gradients = pulled[: len(self._leaves)]
-        self.cotangents = [tuple(map(array_or_none, ds)) for ds in self._cotangents]
+        uses = [u for used in self._uses for u in used if u is not None and u.requires_grad]
+        pulled = iter(pull_back(self._outs[-1], self._dy, [*self._leaves, *inner, *uses]))
+        self._gradients = [*islice(pulled, len(self._leaves))]
+        arrived = {id(o): array_or_none(g) for o, g in zip((*inner, *uses), pulled, strict=True)}
+        self.cotangents = [tuple(arrived.get(id(o)) for o in outs) for outs in self._outs[:-1]]
+        self.cotangents.append(tuple(map(array_or_none, self._dy)))
+        self.isolated = [[arrived[id(u)] for u in us if id(u) in arrived] for us in self._uses]
         return dict(zip(self.names, map(array_or_none, self._gradients), strict=True))
-
-    def isolated(self, i: int) -> list[Array | None]:
-        """The gradients of step i's layer alone, one per smooth argument."""
-        smooth = [u for u in self._uses[i] if u is not None and u.requires_grad]
-        pulled = pull_back(self._outs[i], self._cotangents[i], smooth)
-        return [*map(array_or_none, pulled)]
 
     def requires_grad(self, i: int) -> tuple[bool, ...]:
         return tuple(u is not None and u.requires_grad for u in self._uses[i])
@@ -87,10 +86,7 @@ class NetworkOracle:
         exact = [*self._outs[-1], *self._gradients]
         for k in range(tensors.CHEAP):
             _, outs = self._run(self.inputs, seed=1000 * k)
-            for i, step_outs in enumerate(outs):
-                for out in step_outs:
-                    if out.requires_grad:
-                        out.register_hook(_Disturber(1000 * k + i))  # type: ignore[no-untyped-call]
+            _disturb_gradients(outs, 1000 * k)
             moved = [*outs[-1], *pull_back(outs[-1], self._dy, self._leaves)]
             yield tensors.sample(self.quantities, moved, exact)
 
@@ -98,19 +94,64 @@ class NetworkOracle:
         """The same with all arithmetic disturbed, inside the layers too."""
         return tensors.disturbed_runs(1, self.quantities, self._everything)
 
+    def samples_at_own_state(self) -> Iterator[Sample]:
+        """The same of the gradients, with each layer's own noise at the state of this run.
+
+        A disturbed run may lie on the other side of a kink, where there is nothing to disturb.
+        """
+        layers = [iter(alone.thorough_samples()) for alone in self._alone()]
+        exact = [*self._outs[-1], *self._gradients]
+        for k, noise in enumerate(zip(*layers, strict=True)):
+            uses, outs = self._run(self.inputs)
+            for step_uses, sample in zip(uses, noise, strict=True):
+                for j, use in enumerate(step_uses):
+                    if use is not None and str(j) in sample:
+                        use.register_hook(_Adder(*sample[str(j)]))  # type: ignore[no-untyped-call]
+            _disturb_gradients(outs, 1000 * k)
+            moved = [*self._outs[-1], *pull_back(outs[-1], self._dy, self._leaves)]
+            yield tensors.sample(self.quantities, moved, exact)
+
+    def _alone(self) -> Iterator[Oracle]:
+        """Each step's layer on what it was given, with its cotangent."""
+        for i, step in enumerate(self._net.steps):
+            arrays = {str(j): a for j, a in enumerate(self.given[i])}
+            alone = Oracle(partial(self._twin, step.layer), arrays, self.requires_grad(i))
+            alone.pull(self.cotangents[i])
+            yield alone
+
     def _everything(self) -> list[Tensor | None]:
         _, outs = self._run(self.inputs)
         return [*outs[-1], *pull_back(outs[-1], self._dy, self._leaves)]
 
 
+def _disturb_gradients(outs: Sequence[Sequence[Tensor]], seed: int) -> None:
+    """Disturb the gradients that arrive at each step's outputs."""
+    for i, step_outs in enumerate(outs):
+        for out in step_outs:
+            if out.requires_grad:
+                out.register_hook(_Disturber(seed + i))  # type: ignore[no-untyped-call]
+
+
 class _Disturber:
-    """A hook that disturbs the gradient passing by."""
+    """A hook that disturbs the gradient passing by, if one does."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def __call__(self, gradient: Tensor) -> Tensor:
-        return disturb(gradient, self._seed)
+    def __call__(self, gradient: Tensor | None) -> Tensor | None:
+        return None if gradient is None else disturb(gradient, self._seed)
+
+
+class _Adder:
+    """A hook that adds the noise of a sample to the gradient passing by, where it is a number."""
+
+    def __init__(self, disturbed: Array, undisturbed: Array) -> None:
+        with np.errstate(invalid="ignore"):
+            noise = disturbed - undisturbed
+        self._noise = tensor(np.where(np.isfinite(noise), noise, 0.0))
+
+    def __call__(self, gradient: Tensor | None) -> Tensor | None:
+        return None if gradient is None else gradient + self._noise.to(gradient.dtype)
 
 
 def _own_view(value: Tensor | None) -> Tensor | None:

@@ -9,11 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.graph import _engine_run_backward
 
 from gradproof.arrays import Array
 from gradproof.errors import InputError, Stop, told
 from gradproof.rounding.bound import C
 from gradproof.rounding.disturb import Disturbance
+from gradproof.subject.low_precision import low_dtype
 from gradproof.subject.program import as_tuple
 
 Sample: TypeAlias = dict[str, tuple[Array, Array]]
@@ -44,7 +46,7 @@ def laid_out(array: Array) -> Tensor:
     reach = 1 + sum((n - 1) * step for n, step in zip(array.shape, steps, strict=True))
     memory = np.zeros(reach, array.dtype)
     np.lib.stride_tricks.as_strided(memory, array.shape, array.strides)[...] = array
-    return torch.from_numpy(memory).as_strided(array.shape, steps)
+    return _of_memory(memory).as_strided(array.shape, steps)
 
 
 @contextmanager
@@ -63,10 +65,16 @@ def in_a_hurry() -> bool:
     return (THOROUGH, CURVED) == HASTY
 
 
-def tensor(array: Array, smooth: bool = False) -> Tensor:
+def tensor(array: Array) -> Tensor:
     """A tensor with memory of its own."""
-    made = torch.from_numpy(np.array(array, order="C"))
-    return made.requires_grad_() if smooth else made
+    return _of_memory(np.array(array, order="C"))
+
+
+def _of_memory(array: Array) -> Tensor:
+    """A tensor over an array's memory; torch does not know NumPy's way to have bfloat16."""
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
 
 
 def call(function: Callable[..., Any], inputs: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
@@ -95,23 +103,32 @@ def call(function: Callable[..., Any], inputs: Sequence[Tensor | None]) -> tuple
 def pull_back(
     outputs: Sequence[Tensor], dy: Sequence[Tensor | None], inputs: Sequence[Tensor]
 ) -> list[Tensor | None]:
-    """torch.autograd.grad of the outputs that have a cotangent; the graph is kept."""
+    """torch.autograd.grad of the outputs that have a cotangent; the graph is kept.
+
+    `torch.autograd.grad` itself loads SymPy to look at cotangents, which takes 0.6 s in each
+    process, and then twice as long in each call.
+    """
     pairs = [(y, d) for y, d in zip(outputs, dy, strict=True) if d is not None and y.requires_grad]
     if not pairs or not inputs:
         return [None] * len(inputs)
-    found: tuple[Tensor | None, ...] = torch.autograd.grad(
-        [y for y, _ in pairs],
-        list(inputs),
-        [d for _, d in pairs],
-        retain_graph=True,
-        allow_unused=True,
+    found: tuple[Tensor | None, ...] = _engine_run_backward(
+        tuple(y for y, _ in pairs),
+        tuple(d for _, d in pairs),
+        True,  # keep the graph
+        False,  # make none of the derivative
+        tuple(inputs),
+        allow_unreachable=True,
+        accumulate_grad=False,
     )
     return [None if g is None else g.resolve_neg() for g in found]
 
 
 def as_array(made: Tensor) -> Array:
     """The tensor's own memory as an array; a copy if it stands for its negative."""
-    array: Array = made.detach().cpu().resolve_neg().numpy()
+    made = made.detach().cpu().resolve_neg()
+    if made.dtype == torch.bfloat16:
+        return np.asarray(made.view(torch.int16).numpy().view(low_dtype("bfloat16")))
+    array: Array = made.numpy()
     return array
 
 
@@ -120,10 +137,16 @@ def array_or_none(made: Tensor | None) -> Array | None:
     return None if made is None else as_array(made)
 
 
-def as_tensors(arrays: Mapping[str, Array | None], smooth: Sequence[bool]) -> list[Tensor | None]:
-    """A tensor for each array; an absent one is None."""
+def as_tensors(
+    arrays: Mapping[str, Array | None], smooth: Sequence[bool], laid: bool = False
+) -> list[Tensor | None]:
+    """A tensor for each array; an absent one is None.
+
+    laid    whether they lie in memory as the arrays do
+    """
+    make = laid_out if laid else tensor
     pairs = zip(arrays.values(), smooth, strict=True)
-    return [None if a is None else tensor(a, s) for a, s in pairs]
+    return [None if a is None else make(a).requires_grad_(s) for a, s in pairs]
 
 
 def sample(

@@ -17,15 +17,16 @@ bound get all samples.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+from gradproof.rounding.parts import Array, by_parts
+
 _LEFT = 1 / 4
 """The share that a sample may leave on average, to be worth its time."""
 _GROSS = 2.0**20
@@ -48,71 +49,71 @@ def _limits(dtype: Any) -> tuple[float, float]:
 class Comparison:
     """Two arrays of the same shape and dtype, and the floor measured so far.
 
-    scale    size of the data by which an underflowed number may be multiplied
+    scale       size of the data by which an underflowed number may be multiplied
+    returned    what manual returned, where `manual` is what it may have been before it was rounded
     """
 
-    def __init__(self, manual: Array, reference: Array, scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        manual: Array,
+        reference: Array,
+        scale: float = 1.0,
+        returned: Array | None = None,
+    ) -> None:
         self.manual, self.reference, self.scale = manual, reference, scale
+        self.returned = manual if returned is None else returned
         self.samples = 0
         self._open: Array | None = None  # flat indices of the unsettled; not known yet
         self._raised, self._enough = True, ENOUGH
         self._roundoff, normal = _limits(reference.dtype)
         self._least = normal * scale
-        with np.errstate(all="ignore"):
-            error = np.asarray(manual - reference)
-            np.abs(error, out=error)
-            if _finite(error):
-                self.exact = not error.any()
-            else:
-                error = np.where(np.isnan(error), np.inf, error)
-                error = np.where(same(manual, reference), 0.0, error)
-                self.exact = bool(np.array_equal(manual, reference))
-            if not self.exact:
-                self.floor = self._first_floor()
-                self.error = error
+        self.error = by_parts(lambda m, r: np.abs(m - r), manual, reference)
+        if _finite(self.error):
+            self.exact = not self.error.any()
+        else:
+            self.error = np.where(np.isnan(self.error), np.inf, self.error)
+            self.error = np.where(same(manual, reference), 0.0, self.error)
+            self.exact = bool(np.array_equal(manual, reference))
+        if not self.exact:
+            self.floor = self._first_floor()
 
     def _first_floor(self) -> Array:
-        floor = np.asarray(np.abs(self.reference))
-        floor *= self._roundoff
-        floor += self._least
-        return floor if _finite(floor) else np.where(np.isfinite(floor), floor, 0.0)
+        return by_parts(self._of_terms, self.reference)
+
+    def _of_terms(self, terms: Array) -> Array:
+        """The rounding of sums whose terms add up to these; what overflowed says nothing."""
+        noise = np.asarray(np.abs(terms))
+        noise *= self._roundoff
+        noise += self._least
+        return noise if _finite(noise) else np.where(np.isfinite(noise), noise, 0.0)
+
+    def _noise(self, disturbed: Array, undisturbed: Array) -> Array:
+        noise = np.asarray(disturbed - undisturbed)
+        np.abs(noise, out=noise)
+        noise += self._least
+        if not _finite(noise):
+            noise = np.where(same(disturbed, undisturbed), self._least, noise)
+            noise = np.where(np.isfinite(noise), noise, np.inf)
+        return noise
 
     def add(self, disturbed: Array, undisturbed: Array) -> None:
         """Add a sample of the noise; where only one side is finite, the noise is infinite."""
-        self.samples += 1
-        if self.exact:
-            return
-        with np.errstate(all="ignore"):
-            noise = np.asarray(disturbed - undisturbed)
-            np.abs(noise, out=noise)
-            noise += self._least
-            if not _finite(noise):
-                noise = np.where(same(disturbed, undisturbed), self._least, noise)
-                noise = np.where(np.isfinite(noise), noise, np.inf)
-        self._raise(noise)
+        self._raise(self._noise, disturbed, undisturbed)
 
     def add_terms(self, terms: Array) -> None:
         """Add Σ |term| of the sum that each entry is: u times it is rounding."""
-        self.samples += 1
-        if self.exact:
-            return
-        with np.errstate(all="ignore"):
-            noise = np.asarray(np.abs(terms))
-            noise *= self._roundoff
-            noise += self._least
-            if not _finite(noise):  # Σ |term| overflowed, and says nothing
-                noise = np.where(np.isfinite(noise), noise, 0.0)
-        self._raise(noise)
+        self._raise(self._of_terms, terms)
 
     def add_error(self, error: Array) -> None:
         """Add how far the reference itself is off, entry by entry."""
+        self._raise(lambda part: part.astype(self.reference.dtype, copy=False), error)
+
+    def _raise(self, noise: Callable[..., Array], *given: Array) -> None:
         self.samples += 1
         if not self.exact:
-            self._raise(np.asarray(error, dtype=self.floor.dtype))
-
-    def _raise(self, noise: Array) -> None:
-        self.floor = np.maximum(self.floor, noise, out=noise)
-        self._raised = True
+            raised = lambda floor, *part: np.maximum(floor, noise(*part))  # noqa: E731
+            self.floor = by_parts(raised, self.floor, *given, spare=self.floor)
+            self._raised = True
 
     @property
     def bound(self) -> Array:
@@ -126,12 +127,12 @@ class Comparison:
         if self._raised:
             self._raised = False
             enough = self._enough * C
-            with np.errstate(over="ignore"):
-                if self._open is None:
-                    self._open = np.flatnonzero(~(self.error <= enough * self.floor))
-                else:
-                    floor, error = self.floor.reshape(-1)[self._open], self._errors_left()
-                    self._open = self._open[~(error <= enough * floor)]
+            over = lambda error, floor: ~(error <= enough * floor)  # noqa: E731
+            if self._open is None:
+                self._open = np.flatnonzero(by_parts(over, self.error, self.floor))
+            else:
+                left = self._errors_left(), self.floor.reshape(-1)[self._open]
+                self._open = self._open[by_parts(over, *left)]
         return 0 if self._open is None else self._open.size
 
     def _errors_left(self) -> Array:
@@ -263,7 +264,7 @@ def _visible(floor: Array, reference: Array) -> bool:
 
 def figures(c: Comparison) -> Figures:
     """Summarise a comparison."""
-    m, r = c.manual, c.reference
+    m, r = c.returned, c.reference
     if r.size == 0:
         return Figures(0.0, 0.0, 0.0, (), np.nan, np.nan, np.nan, 0, np.nan, np.nan)
     if c.exact:
@@ -272,7 +273,7 @@ def figures(c: Comparison) -> Figures:
         index = tuple(int(i) for i in np.unravel_index(at, r.shape))
         bound = C * abs(value) * _limits(r.dtype)[0]
         one = 1.0 if r.any() else np.nan
-        return Figures(0.0, 0.0, 0.0, index, value, value, bound, 0, one, one)
+        return Figures(0.0, 0.0, 0.0, index, float(m.flat[at]), value, bound, 0, one, one)
     with np.errstate(all="ignore"):
         bound_all = c.bound
         ratio = np.asarray(c.error / bound_all)

@@ -24,6 +24,7 @@ from typing import Any
 import torch
 
 from gradproof.rounding.bound import C
+from gradproof.rounding.parts import LARGE
 
 _COUNTED = frozenset(
     """convolution convolution_backward index_add index_put put scatter_add
@@ -100,9 +101,10 @@ def underflow(base: str, args: Sequence[Any], out: torch.Tensor, noise: torch.Te
     noise     as in `add_sum`
     """
     limits = torch.finfo(out.dtype)
-    below = (out < limits.tiny).logical_and_(out > -limits.tiny)  # |out| would be a large copy
-    if not below.any():
+    parts = torch.split(out.reshape(-1), LARGE) if out.numel() > LARGE else (out,)
+    if not any(_below(part, limits.tiny).any() for part in parts):
         return
+    below = _below(out, limits.tiny)
     out.mul_(torch.where(below, 1 - noise.abs() / limits.eps, 1))  # |noise| ≤ 2u = eps
     if base in _OF_TWO and out is not args[0]:
         x, y = args[:2]
@@ -110,3 +112,7 @@ def underflow(base: str, args: Sequence[Any], out: torch.Tensor, noise: torch.Te
         if base == "div":
             lost &= torch.isfinite(torch.as_tensor(y))
         out.add_(torch.where(lost, torch.sign(noise) * limits.smallest_normal * limits.eps, 0))
+
+
+def _below(out: torch.Tensor, least: float) -> torch.Tensor:
+    return (out < least).logical_and_(out > -least)  # |out| would be a large copy

@@ -10,6 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+FOLDERS = ("parts", "counterexamples")
+"""Of a run: its part files, and what disagrees."""
+
+
+def make_folders(run: Path) -> None:
+    """Make the folders of a run, where they are missing."""
+    for name in FOLDERS:
+        (run / name).mkdir(parents=True, exist_ok=True)
+
 
 class PartFile:
     """The first line is the list of column names; every other line is one row's list of values."""

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradproof.arrays import Array, frozen
+from gradproof.arrays import Array, beside, frozen
 from gradproof.cases.case import Case, case_of
 from gradproof.cases.optimizer_case import Arrays, State, UpdateCase
 from gradproof.oracle.layer import Oracle
@@ -177,11 +177,7 @@ def _of(place: int, entries: Mapping[str, Any]) -> dict[str, Any]:
 def one_ulp_away(params: Mapping[str, Array], seed: int) -> Arrays:
     """Every entry replaced by one of its two neighbours."""
     r = np.random.default_rng(seed)
-    moved = {}
-    for name, p in params.items():
-        towards = np.where(r.random(p.shape) < 0.5, -np.inf, np.inf).astype(p.dtype)
-        moved[name] = frozen(np.nextafter(p, towards))
-    return moved
+    return {name: beside(p, r) for name, p in params.items()}
 
 
 def norms(layers: Mapping[str, tuple[str, ...]], arrays: Mapping[str, Array]) -> dict[str, float]:

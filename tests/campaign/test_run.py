@@ -25,7 +25,7 @@ from gradproof.campaign.worker import examined, run_task
 from gradproof.cases.case import Case
 from gradproof.storage.rows import Example
 from manual.layers.activation_sigmoid import Tanh
-from tests.command import main, project
+from tests.command import ROOT, main, project, python
 from tests.planted import SUBJECT
 
 SECONDS = {"seconds_draw", "seconds_manual", "seconds_reference", "seconds_judge"}
@@ -205,6 +205,19 @@ def test_a_disagreement_is_said_and_replays(
         sys.modules.pop("wrong_subject", None)
     report = (folder / "reports/latest/REPORT.md").read_text(encoding="utf-8")
     assert "disagree" in report and "Negated" in report
+
+
+def test_a_run_may_stop_at_the_first_fault(tmp_path: Path) -> None:
+    folder = project(tmp_path / "project", "wrong_subject:subject")
+    (folder / "wrong_subject.py").write_text(WRONG)
+    asked = ["verify", "--profile", "quick", "--jobs", "1", "--fail-fast"]
+    done = python(folder, ROOT, "-m", "gradproof", *asked)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.count("disagrees with PyTorch") + done.stdout.count("two axes, please") == 1
+    assert "stopped at the first fault, as --fail-fast asks" in done.stdout
+    (about,) = (json.loads(p.read_text()) for p in folder.glob("reports/runs/*/run.json"))
+    assert not about["finished"]
+    assert about["counts"]["layer cases"] < 20
 
 
 def test_a_network_is_written_down_in_its_smallest_form(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradproof import pytest_plugin
 from gradproof.arrays import largest
 from gradproof.campaign import processes
 from gradproof.campaign.example_row import example_row
@@ -303,37 +302,3 @@ def test_an_argument_is_not_named_as_outputs_are(name: str, taken: bool) -> None
             named_arguments(Named(), [name])
     else:
         assert named_arguments(Named(), [name]) == {name: "real"}
-
-
-@pytest.fixture
-def nothing_finished() -> Iterator[None]:
-    held = list(pytest_plugin._finished)
-    pytest_plugin._finished.clear()
-    yield
-    pytest_plugin._finished[:] = held
-
-
-@pytest.mark.usefixtures("nothing_finished")
-def test_the_summary_has_a_line_for_each_layer() -> None:
-    said: list[str] = []
-
-    class Reporter:
-        def section(self, title: str) -> None:
-            said.append(f"== {title}")
-
-        write_line = said.append
-
-    pytest_plugin.pytest_terminal_summary(Reporter())
-    assert said == []
-    for target, worst, failed in (("Tanh", 0.5, 0), ("Linear", 0.1, 0), ("Linear", 123.4, 2)):
-        line = pytest_plugin.Line(25, 100, worst, 3, failed)
-        pytest_plugin._finished.append((target, vars(line)))
-    pytest_plugin._finished.append(("Linear", vars(pytest_plugin.Line(5, 10, 0.0, 1, 0))))
-    pytest_plugin.pytest_terminal_summary(Reporter())
-    assert said == [
-        "== gradproof: agreement by layer",
-        "layer                   cases  arrays  vacuous  worst / bound  verdict",
-        "Linear                     55     210        7        1.2e+02  disagree",
-        "Tanh                       25     100        3            0.5  agree",
-    ]
-    assert pytest_plugin._finished == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ torch = pytest.importorskip("torch", reason="layers are judged against torch")
 
 # ruff: noqa: E402  (torch is looked for first)
 from hypothesis import strategies as st
+from rich.console import Console
 from torch.nn import functional as F
 
 import gradproof
@@ -89,6 +91,25 @@ def pulled(factor: float) -> Any:
     return gradproof.vjp(function)
 
 
+def registered(name: str, factor: float) -> Any:
+    """The same as a custom op of torch.library."""
+
+    @torch.library.custom_op(f"gradprooftests::{name}", mutates_args=())
+    def op(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        return x * torch.tanh(w)
+
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*inputs)
+
+    def backward(ctx: Any, dy: Any) -> Any:
+        x, w = ctx.saved_tensors
+        t = torch.tanh(w)
+        return dy * t, factor * dy * x * (1 - t * t)
+
+    op.register_autograd(backward, setup_context=setup_context)
+    return op
+
+
 TWO = (real(2, 3), real(2, 3))
 
 
@@ -99,8 +120,9 @@ TWO = (real(2, 3), real(2, 3))
         (Layer(), Doubled()),
         (pair(1.0), pair(2.0)),
         (pulled(1.0), pulled(2.0)),
+        (registered("right", 1.0), registered("doubled", 2.0)),
     ],
-    ids=["autograd.Function", "layer", "pair", "vjp"],
+    ids=["autograd.Function", "layer", "pair", "vjp", "custom op"],
 )
 def test_each_kind_of_function(right: Any, wrong: Any) -> None:
     verdict = check(right, scaled, TWO, cases=FEW)
@@ -185,6 +207,9 @@ def test_the_message_the_table_and_the_file(tmp_path: Path) -> None:
     assert said.startswith("Forgetful disagrees with PyTorch in the gradient of w")
     assert "the backward pass is wrong" in said
     assert "<pre>Forgetful" in verdict._repr_html_()
+    shown = Console(file=StringIO(), width=200)
+    shown.print(verdict)
+    assert said == repr(verdict) == shown.file.getvalue().rstrip()  # type: ignore[attr-defined]
     path = verdict.save(tmp_path / "case")
     with np.load(path, allow_pickle=False) as held:
         assert {"arg:x", "arg:w", "dy:0"} <= set(held.files)
@@ -265,7 +290,7 @@ WRONG_USE: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "dtypes": (
         lambda: check(torch.neg, torch.neg, (real(4),), dtypes=("int8",)),
-        "dtypes are float64 or float32 or both, not int8",
+        "dtypes are one or more of float64, float32, bfloat16, float16, not int8",
     ),
     "cases": (lambda: check(torch.neg, torch.neg, (real(4),), cases=0), "at least 1, not 0"),
     "func": (lambda: check("neg", torch.neg, (real(4),)), "func is of type str"),

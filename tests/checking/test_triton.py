@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.checking.pages import program_of, unsaid
+
 pytest.importorskip("torch", reason="kernels are judged against torch")
 pytest.importorskip("triton", reason="did not run: pip install --no-deps triton")
 
@@ -23,3 +25,17 @@ def test_the_right_kernels_agree_and_the_wrong_ones_do_not() -> None:
     assert {name for name, agrees in said.items() if not agrees} == {
         n for n in said if "wrong" in n
     }
+
+
+def test_the_page_finds_its_fault_and_mended_it_agrees(tmp_path: Path) -> None:
+    program, shown = program_of("triton")
+    right = program.replace("x * s * s)", "x * s * (1 - s))")
+    assert right != program
+    told = []
+    for number, written in enumerate((program, right)):
+        file = tmp_path / f"silu{number}.py"  # Triton reads the source of a kernel
+        file.write_text(written, encoding="utf-8")
+        command = [sys.executable, str(file)]
+        told.append(subprocess.run(command, check=False, capture_output=True, text=True))
+    assert [done.returncode for done in told] == [1, 0], told[1].stderr
+    assert not unsaid(shown, told[0].stderr)

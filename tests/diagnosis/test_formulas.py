@@ -89,5 +89,5 @@ def test_what_forward_keeps_is_a_pattern_too(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(Tanh, "forward", forward)
     monkeypatch.setattr(Tanh, "backward", backward)
-    said = "a term proportional to saved[2] along axis 0 is missing"
+    said = "a term proportional to saved array 3 along axis 0 is missing"
     assert cause_of(case_of(Tanh(), x=normal(3, 4))) == said

@@ -16,7 +16,7 @@ from gradproof.arrays import Array
 from tests.planted import SUBJECT, case_of, cause_of, judged, normal
 
 BOTH = "a mean or a sum and a term proportional to x along axis 0 are missing"
-ONE = "a term proportional to saved[0] along axis 0 is missing"
+ONE = "a term proportional to saved array 1 along axis 0 is missing"
 SOME = "where several contributions meet, only some of them arrive: = for +="
 
 

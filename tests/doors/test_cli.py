@@ -79,10 +79,10 @@ def test_a_command(refused: Refused) -> None:
 
 
 def test_names_in_layers_may_repeat_and_have_spaces() -> None:
-    from gradproof.cli import _names
+    from gradproof.options import names
 
-    assert _names("") == ()
-    assert _names("Linear, ReLU,Linear") == ("Linear", "ReLU")
+    assert names("") == ()
+    assert names("Linear, ReLU,Linear") == ("Linear", "ReLU")
 
 
 @pytest.mark.parametrize("below", ["", "below"])

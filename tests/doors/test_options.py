@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gradproof import __version__, cli, pytest_plugin
+from gradproof import __version__, cli, options, pytest_plugin
 from gradproof.errors import InputError
 from tests.command import GRADPROOF, ROOT, python
 from tests.golden import unchanged
@@ -36,7 +35,7 @@ def described(parser: argparse.ArgumentParser) -> str:
 
 
 def test_the_commands_and_options() -> None:
-    text = described(cli._parser()) + "\n"
+    text = described(options.parser()) + "\n"
     unchanged("options", text)
 
 
@@ -85,7 +84,7 @@ def test_a_number_that_is_none(
 
 
 def test_the_least_numbers_are_taken() -> None:
-    parse = cli._parser().parse_args
+    parse = options.parser().parse_args
     assert parse(["verify", "--jobs", "0", "--examples", "1"]).examples == 1
     assert parse(["soak", "--minutes", "0.5"]).minutes == 0.5
 
@@ -110,25 +109,9 @@ def test_what_ends_a_command(
     def command(_: Any) -> int:
         raise raised
 
-    monkeypatch.setattr(cli, "_list", command)
+    monkeypatch.setitem(cli.COMMANDS, "list", command)
     assert cli.main(["list"]) == 2
     assert capsys.readouterr() == ("", said)
-
-
-def test_a_test_says_of_its_layer_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    finished: list[Any] = []
-    monkeypatch.setattr(pytest_plugin, "_finished", finished)
-    for when in ("setup", "call", "teardown"):
-        report: Any = SimpleNamespace(
-            when=when, user_properties=[("other", 1), ("gradproof", (when, {}))]
-        )
-        pytest_plugin.pytest_runtest_logreport(report)
-    assert finished == [("call", {})]
-
-
-def test_names_between_commas() -> None:
-    assert cli._names("Linear, ReLU,Linear") == ("Linear", "ReLU")
-    assert cli._names("") == ()
 
 
 def test_the_options_under_pytest() -> None:

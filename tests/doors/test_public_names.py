@@ -40,6 +40,14 @@ def test_importing_gradproof_loads_nothing_slow() -> None:
     assert run(f"import gradproof, sys; print(*{SLOW!r} & set(sys.modules))") == ""
 
 
+def test_a_check_loads_nothing_that_only_others_need() -> None:
+    """SymPy takes longer than the check; torch loads it to look at a cotangent."""
+    pytest.importorskip("torch", reason="checking needs it")
+    code = "import gradproof, sys, torch; gradproof.check(torch.sin, torch.sin, (torch.ones(2),))"
+    unused = {"sympy", "pandas", "jinja2", "torch._dynamo"}
+    assert run(f"{code}; print(*{unused!r} & set(sys.modules))") == ""
+
+
 def test_the_names_are_the_same_for_people_and_for_type_checkers() -> None:
     assert set(for_type_checkers()) == set(gradproof.__all__)
     assert set(gradproof.__all__) <= set(dir(gradproof))

@@ -11,8 +11,10 @@ pytest.importorskip("torch", reason="networks are judged against torch")
 
 from gradproof.cases.case import Case
 from manual.layers.activation import ReLU
+from manual.layers.activation_sigmoid import Tanhshrink
 from manual.layers.arithmetic import Add, Divide, Multiply
 from manual.layers.linear import Linear
+from manual.layers.norm import BatchNorm1d
 from manual.layers.shape import Concatenate, Permute, Split
 from manual.losses.cross_entropy import NLLLoss
 from manual.net import Net, Step
@@ -205,3 +207,26 @@ def test_what_could_not_have_failed_is_vacuous(case: Case, causes: set[str]) -> 
     findings = judged(case).findings
     assert {f.cause for f in findings if f.verdict == "vacuous"} == causes
     assert {f.verdict for f in findings} <= {"agree", "vacuous"}
+
+
+def test_noise_is_taken_on_torchs_own_side_of_a_kink() -> None:
+    """Disturbed, BatchNorm's tiny result may be negative: behind a ReLU there is then no noise."""
+    rows = np.array([[5.0352323831937404, 2.5, 16.740006764524384]] * 2)
+    names = ("x", "weight", "bias", "scale", "v")
+    steps = (
+        Step("a", Linear(), ("x", "weight", "bias")),
+        Step("b", BatchNorm1d(eps=0.5, momentum=1.0, training=True), ("a", None, None, "scale")),
+        Step("c", ReLU(), ("b",)),
+        Step("d", Tanhshrink(), ("c",)),
+        Step("y", Linear(), ("d", "v")),
+    )
+    case = on(
+        Net(names, steps),
+        np.array([[2.3643506185666645], [2.0510918734809196]]),
+        x=rows,
+        weight=np.array([[1.0, -3.0, 2.0], [-5.5, -6.0, -5.5]]),
+        bias=np.array([6.5, -4.5]),
+        scale=np.array([2.0, -3.0]),
+        v=np.array([[-4.5, -1.5]]),
+    )
+    assert not judged(case).flagged

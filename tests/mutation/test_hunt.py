@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ pytest.importorskip("torch", reason="bugs are hunted against torch")
 from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.mutation.behaviour import behaviour, fresh
 from gradproof.mutation.bug import Bug
-from gradproof.mutation.hunt import Grounds, hunt
+from gradproof.mutation.hunt import Grounds, TimeUp, hunt, limited
 from manual.layers.activation_sigmoid import Tanh
 from manual.layers.linear import Linear
 from manual.net import Net, Step
@@ -160,3 +161,21 @@ def test_a_kink_in_a_network_is_blamed_on_its_layer() -> None:
         culprit = judged(case).culprit
     assert culprit is not None
     assert culprit.kind == "ReLU"
+
+
+def test_what_fails_since_the_time_was_up_is_told_as_that() -> None:
+    def stopped() -> None:
+        with limited(0.05):
+            try:
+                time.sleep(10)
+            except TimeUp:
+                [].pop()  # as Hypothesis does when it is stopped in the middle of a draw
+
+    def wrong() -> None:
+        with limited(10):
+            [].pop()
+
+    with pytest.raises(TimeUp):
+        stopped()
+    with pytest.raises(IndexError):
+        wrong()

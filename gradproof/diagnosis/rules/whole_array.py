@@ -96,4 +96,4 @@ def unknown(e: Evidence) -> str:
     with np.errstate(all="ignore"):
         m, r = m / np.abs(m).max(), r / np.abs(r).max()
         cosine = float(m @ r / np.sqrt((m @ m) * (r @ r)))
-    return "not recognised" + (f" (cosine {cosine:.3g})" if m.size > 1 else "")
+    return "not recognised" + (f" (cosine of both {cosine:.3g})" if m.size > 1 else "")
