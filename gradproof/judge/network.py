@@ -270,7 +270,9 @@ def _right_at_own_state(
     with np.errstate(all="ignore"):
         outputs = numbered("y", program.run(net, arrays, call))
         arrived: dict[str, Array] = {
-            n: d for n, d in zip(net.steps[-1].outs, case.dy, strict=True) if d is not None
+            n: d
+            for n, d in zip(net.steps[-1].outs, received_dy(case), strict=True)
+            if d is not None
         }
         for i in reversed(range(len(net.steps))):
             step = net.steps[i]

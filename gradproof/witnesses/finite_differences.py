@@ -111,6 +111,9 @@ def _roundoff(outputs: list[Array]) -> float:
 
 
 def _slope(case: Case, moved: list[Array], base: list[Array], step: float) -> float:
+    """The slope from the base; NaN where a step changes the sizes of the outputs."""
+    if [m.shape for m in moved] != [b.shape for b in base]:
+        return math.nan
     with np.errstate(all="ignore"):
         change = [a - b for a, b in zip(moved, base, strict=True)]
     return pair(case, change).real / step

@@ -27,7 +27,7 @@ from manual.layers.arithmetic import Add, Divide, Multiply
 from manual.layers.reduce import Max
 from manual.losses.binary_cross_entropy import BCELoss
 from manual.net import Net, Step
-from tests.planted import SUBJECT, break_gradient, case_of, judged
+from tests.planted import SUBJECT, break_gradient, case_of, judged, normal, on
 
 # A kink of each layer, and the slope on the side that torch does not take.
 OTHER_SIDES = [
@@ -120,13 +120,13 @@ def nested(*steps: Step) -> Net:
     return Net(("x",), (Step("h1", Tanh(), ("x",)), Step("h2", inner, ("h1",))))
 
 
-def round_up(monkeypatch: Any) -> None:
-    """Sigmoid's outputs one unit in the last place greater than they should be."""
+def round_up(monkeypatch: Any, units: int = 1) -> None:
+    """Sigmoid's outputs a few units in the last place greater than they should be."""
     right = Sigmoid.forward
 
     def upwards(self: Sigmoid, x: Any) -> Any:
         y, saved = right(self, x)
-        return np.nextafter(y, np.ones_like(y)), saved
+        return y + units * np.spacing(y), saved
 
     monkeypatch.setattr(Sigmoid, "forward", upwards)
 
@@ -144,6 +144,21 @@ def test_a_rounding_that_crosses_a_kink_is_no_error(monkeypatch: Any, dtype: str
             "a kink lies between the two forwards; right at its own state"
         }
         assert judgement.culprit is None
+
+
+def test_what_is_put_together_at_its_own_state_has_its_memory_order(monkeypatch: Any) -> None:
+    """A sum over 40 rows is rounded otherwise column by column; torch has a zero without noise."""
+    round_up(monkeypatch, units=7)
+    steps = (
+        Step("h1", Sigmoid(), ("x",)),
+        Step("h2", Hardshrink(0.5 + 6 * float(np.spacing(0.5))), ("h1",)),
+        Step("y", Add(), ("h2", "z")),
+    )
+    arrays = {"x": np.array([[0.0, 0.25, -7.5]]), "z": normal(40, 3)}
+    case = on(Net(("x", "z"), steps), normal(40, 3, seed=1), **arrays)
+    judgement = judged(replace(case, layout="F"))
+    assert "x" in {f.quantity for f in judgement.findings if "between the two" in f.cause}
+    assert judgement.culprit is None
 
 
 def test_wrong_wiring_beside_a_crossed_kink_is_found(monkeypatch: Any) -> None:

@@ -19,8 +19,9 @@ from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison
 from tests.planted import SUBJECT, case_of
 
-WITHOUT = {"Conv2d", "Bilinear", "RReLU", "Net"}
-"""Layers whose twin has an operation that is no core one, at least with some options."""
+WITHOUT = {"Conv2d", "Bilinear", "RReLU", "Net", "BCELoss"}
+"""Layers whose twin has an operation that is no core one, at least with some options; and one whose
+kernel has another constant than torch's own decomposition, see below."""
 
 
 def on(**arrays: Any) -> Case:
@@ -117,6 +118,19 @@ def test_the_function_without_rounding_lies_within_the_noise(kind: type) -> None
         found = exact_results(SUBJECT.twin, case)
         assert found
         assert not beyond_the_noise(SUBJECT.twin, case, found)
+
+
+def test_binary_cross_entropy_is_cut_off_by_another_constant_than_its_kernel() -> None:
+    """The kernel writes 1e-12 in float32 even for float64; it shows where x is 0 or 1 alone."""
+
+    def twin(layer: Any, x: Any) -> Any:
+        return torch.nn.functional.binary_cross_entropy(x, torch.zeros(1, dtype=x.dtype))
+
+    for x, off in ((0.75, 0.0), (1.0, np.float64(1e-12) / np.float64(np.float32(1e-12)) - 1)):
+        case = on(x=[x])
+        exact = exact_results(twin, case)["x"][0]
+        kernel = Oracle.of(twin, case).results(case.dy)["x"]
+        assert kernel / exact - 1 == pytest.approx(off, abs=1e-15)
 
 
 def test_nothing_is_said_of_other_operations() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -180,3 +180,16 @@ def test_a_step_that_is_rounded_itself_contradicts_nothing() -> None:
             found = differences(case, "x", (i, j))
             assert found is not None
             assert found[0] == pytest.approx(slope, rel=1e-4)
+
+
+def test_a_step_that_changes_the_size_of_y_gives_no_slope() -> None:
+    class Positive(Layer):
+        def forward(self, x: Real) -> tuple[Array, Saved]:
+            return x[x > 0], ()
+
+    case = replace(case_of(Positive(), x=np.array([0.25, -0.125, -7.5])), dy=(np.ones(1),))
+    found = differences(case, "x", (0,))
+    assert found is not None
+    assert found[0] == pytest.approx(1, abs=1e-9)
+    middle = replace(case, arrays={"x": np.array([0.0, 1.0])})
+    assert differences(middle, "x", (0,)) is None
