@@ -10,6 +10,7 @@ import numpy as np
 
 from gradproof.arrays import Array
 from gradproof.errors import Stop, told
+from gradproof.subject.memory_order import as_it_lies
 
 Dy = tuple[Array | None, ...]
 _REAL_PARTS = "return the real and the imaginary part as two outputs"
@@ -67,7 +68,8 @@ def backward(layer: Any, ran: Ran, dy: Dy) -> dict[str, Array]:
     Raises    Misconduct when it fails or returns anything but a dictionary of arrays
     """
     try:
-        grads = layer.backward(ran.saved, dy if ran.several else dy[0])
+        with as_it_lies(ran.saved, dy):
+            grads = layer.backward(ran.saved, dy if ran.several else dy[0])
     except (KeyboardInterrupt, Stop):
         raise
     except BaseException as error:

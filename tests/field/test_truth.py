@@ -248,8 +248,53 @@ def test_a_kernel_that_takes_every_cotangent_for_contiguous() -> None:
 
         return outsider(forward, backward, lambda x: x * x, rank=(2, 3))
 
-    assert not faults(wrapped(lambda a: torch.from_numpy(a.copy())))
+    copies = faults(wrapped(lambda a: torch.from_numpy(a.copy())))
+    assert {f.quantity for f in copies} == {"x"}
     assert faults(wrapped(laid_out))
+
+
+def test_kernels_that_take_any_cotangent_are_right_behind_a_copy() -> None:
+    """Relatives of the one before: several outputs, sums, cotangents with equal rows."""
+
+    def function(x: Any) -> Any:
+        return x.sum(-1), (x * x).transpose(0, 1)
+
+    def forward(x: Any) -> Any:
+        given = torch.from_numpy(x.copy()).requires_grad_()
+        made = function(given)
+        return tuple(out.detach().numpy() for out in made), (made, given)
+
+    def backward(saved: Any, dy: Any) -> Any:
+        made, given = saved
+        dys = [torch.from_numpy(d.copy()) for d in dy]
+        return {"x": torch.autograd.grad(made, [given], dys, retain_graph=True)[0].numpy()}
+
+    assert not faults(outsider(forward, backward, function, rank=(2, 3)), 60)
+
+
+def test_a_kernel_that_takes_equal_rows_for_one_is_found_behind_a_copy() -> None:
+    class Rows(torch.autograd.Function):
+        """x + 1, by a backward pass that reads the strides of dy without their zeros."""
+
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x + 1
+
+        @staticmethod
+        def backward(ctx: Any, dy: Any) -> Any:
+            return dy * 2 if 0 in dy.stride() and dy.numel() > 1 else dy
+
+    def forward(x: Any) -> Any:
+        given = torch.from_numpy(x.copy()).requires_grad_()
+        y = Rows.apply(given)
+        return y.detach().numpy(), (y, given)
+
+    def backward(saved: Any, dy: Any) -> Any:
+        y, given = saved
+        (dx,) = torch.autograd.grad(y, [given], torch.from_numpy(dy.copy()), retain_graph=True)
+        return {"x": dx.numpy()}
+
+    assert faults(outsider(forward, backward, lambda x: x + 1, rank=(2, 3)), 60)
 
 
 def test_a_search_for_a_cause_ends() -> None:
