@@ -8,10 +8,13 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradproof.errors import InputError
 from gradproof.options import names, parser
+
+if TYPE_CHECKING:
+    from gradproof.checking.result import Verdict
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,8 +144,6 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    import json
-
     if not options.reference:
         return _check_file(options)
     from gradproof.checking.check import check
@@ -155,10 +156,17 @@ def _check(options: argparse.Namespace) -> int:
         dtypes=options.dtypes,
         cases=options.cases,
         seed=options.seed,
+        case=options.case,
         raise_exception=False,
     )
     if options.save and verdict.smallest is not None:
         verdict.save(options.save)
+    return _answer(options, verdict)
+
+
+def _answer(options: argparse.Namespace, verdict: Verdict) -> int:
+    import json
+
     print(json.dumps(verdict.as_json(), indent=2) if options.json else verdict)
     return 0 if verdict else 1
 
@@ -171,6 +179,12 @@ def _check_file(options: argparse.Namespace) -> int:
 
     if options.input:
         raise InputError("--input goes with --reference; the checks of a file have their own")
+    if options.case:
+        from gradproof.checking.check import verdict_of_case
+        from gradproof.checking.record import subject_of
+
+        checks = subject_of(many.checks_at(options.function))
+        return _answer(options, verdict_of_case(checks, options.case))
     chosen = many.Options(
         options.cases, options.seed, options.jobs, options.limit, options.only, options.save
     )

@@ -130,6 +130,9 @@ def parser() -> argparse.ArgumentParser:
     checking.add_argument("--cases", type=_count, default=100, help="to draw (%(default)s)")
     checking.add_argument("--seed", type=_natural, default=0, help=seed)
     checking.add_argument(
+        "--case", type=Path, help="judge the case in this file again, and draw none"
+    )
+    checking.add_argument(
         "--dtypes", type=names, default=DTYPES, help="of float64, float32, bfloat16, float16"
     )
     checking.add_argument(

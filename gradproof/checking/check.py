@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from gradproof.campaign.search import judged
@@ -12,6 +13,7 @@ from gradproof.checking.record import Check, subject_of, try_once
 from gradproof.checking.result import Verdict, answered
 from gradproof.checking.sides import name_of
 from gradproof.counterexamples.message import explained
+from gradproof.counterexamples.replay import judged_again
 from gradproof.errors import InputError
 from gradproof.judge.verdict import Judgement
 from gradproof.rounding.bound import visible_margins
@@ -32,6 +34,7 @@ def check(
     cases: int = 100,
     seed: int = 0,
     conventions: str = "",
+    case: Path | str | None = None,
     raise_exception: bool = True,
 ) -> Verdict:
     """Judge a hand-written backward pass against autograd, on drawn cases.
@@ -49,6 +52,7 @@ def check(
                  once, at the end, and wherever the reference does
     cases        how many are drawn;  seed: the same seed draws the same
     conventions  why func may choose otherwise than PyTorch at a kink or tie; "" if it may not
+    case         a file that `Verdict.save` wrote: that case is judged again, and none is drawn
     raise_exception    whether to raise where it disagrees
 
     Returns the verdict: true or false, with `str()` as the message.
@@ -59,8 +63,10 @@ def check(
     __tracebackhide__ = True  # pytest then shows the call
     given = Check(func, reference, inputs, names, dtypes, conventions)
     name = name_of(func)
-    verdict = verdict_of(subject_of({name: given}), name, cases, seed)
-    return answered(verdict, raise_exception)
+    subject = subject_of({name: given})
+    if case is None:
+        return answered(verdict_of(subject, name, cases, seed), raise_exception)
+    return answered(verdict_of_case(subject, Path(case)), raise_exception)
 
 
 def verdict_of(
@@ -90,6 +96,18 @@ def verdict_of(
                 with watch(drawn.case.digest):  # a cause is looked for in cases nobody has run yet
                     return _explained(subject, judgements, drawn.shrunk or drawn.judgement)
     return Verdict(name, judgements)
+
+
+def verdict_of_case(subject: Subject, path: Path) -> Verdict:
+    """Judge the case in a file again, which one of the subject's checks once disagreed on.
+
+    Raises   InputError when the file holds no case of these checks
+    """
+    with visible_margins():
+        judgement = judged_again(subject, path)
+        if judgement.flagged:
+            return _explained(subject, [judgement], judgement)
+    return Verdict(judgement.case.kind, [judgement])
 
 
 def _explained(subject: Subject, judgements: list[Judgement], smallest: Judgement) -> Verdict:

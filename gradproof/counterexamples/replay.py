@@ -18,7 +18,7 @@ def replay(subject: Subject, path: Path) -> tuple[Judgement, str]:
 
     Raises    InputError when the file holds no case of this subject
     """
-    judgement = judge(subject, load(path, subject.types, lambda case: _refused(subject, case)))
+    judgement = judged_again(subject, path)
     if judgement.culprit is not None:
         return judgement, explain_culprit(subject, judgement, f"gradproof replay {path}")
     worst = max((f.figures.worst_ratio for f in judgement.findings if f.measured), default=0.0)
@@ -29,6 +29,14 @@ def replay(subject: Subject, path: Path) -> tuple[Judgement, str]:
     if judgement.verdict != "agree":
         said = f"is {judgement.verdict}: nothing in it could have failed"
     return judgement, f"{describe(judgement.case)}  {said}\n"
+
+
+def judged_again(subject: Subject, path: Path) -> Judgement:
+    """Judge the case in a file.
+
+    Raises    InputError when the file holds no case of this subject
+    """
+    return judge(subject, load(path, subject.types, lambda case: _refused(subject, case)))
 
 
 def _refused(subject: Subject, case: Case) -> str:

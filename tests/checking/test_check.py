@@ -221,6 +221,22 @@ def test_the_message_the_table_and_the_file(tmp_path: Path) -> None:
         right.save(tmp_path / "none")
 
 
+def test_a_saved_case_is_judged_again(tmp_path: Path) -> None:
+    wrong = check(Forgetful.apply, scaled, TWO, cases=FEW, raise_exception=False)
+    path = wrong.save(tmp_path / "case")
+    again = check(Forgetful.apply, scaled, TWO, case=path, raise_exception=False)
+    assert str(again) == str(wrong)
+    assert len(again.judgements) == 1
+    with pytest.raises(gradproof.Disagreement, match="in the gradient of w"):
+        check(Forgetful.apply, scaled, TWO, case=str(path))
+    mended = type("Forgetful", (Scaled,), {})
+    assert check(mended.apply, scaled, TWO, case=path)
+    with pytest.raises(gradproof.InputError, match="'Forgetful' is no layer"):
+        check(Scaled.apply, scaled, TWO, case=path)
+    with pytest.raises(gradproof.InputError, match="there is no case file"):
+        check(Scaled.apply, scaled, TWO, case=tmp_path / "none.npz")
+
+
 def test_the_same_seed_draws_the_same() -> None:
     one, two, other = (
         check(Scaled.apply, scaled, TWO, cases=4, seed=seed).table for seed in (3, 3, 4)

@@ -110,3 +110,11 @@ def test_a_check_has_a_name_of_one_word() -> None:
     with pytest.raises(gradproof.InputError, match="letters, digits and _"):
         subject_of({"two words": given})
     assert set(subject_of({"tanh": given}).layers) == {"tanh"}
+
+
+def test_a_saved_case_is_judged_again(capsys: Any, file: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "found"
+    assert asked(capsys, str(file), "--only", "doubled", "--save", str(saved))[0] == 1
+    status, out, _ = asked(capsys, str(file), "--case", str(saved / "doubled.npz"))
+    assert status == 1
+    assert out.startswith("doubled disagrees with PyTorch in the gradient of x")
