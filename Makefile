@@ -50,8 +50,8 @@ docs: .venv/.docs  ## build the documentation in docs/_build/html
 	$(PYTHON_M) sphinx -q -W --keep-going -b html docs docs/_build/html
 docs-check: docs  ## look at every page of the documentation in a browser [BROWSER=]
 	$(PYTHON_M) docs.in_browser $(BROWSER)
-test-pythons: .venv/.complete  ## test on all Pythons, and with the oldest and newest packages [ALLOW_MISSING=1]
-	$(BIN)/nox $(if $(ALLOW_MISSING),--no-error-on-missing-interpreters)
+test-pythons: .venv/.complete  ## test on all Pythons, and with the oldest and newest packages
+	$(BIN)/nox
 clean:  ## remove the virtual environment and all that the other targets make
 	rm -rf .venv .nox build dist docs/_build reports/latest reports/runs
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
