@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
@@ -12,12 +13,14 @@ from typing import Any, TypeAlias
 import hypothesis
 from hypothesis import Phase, settings
 from hypothesis.control import _current_build_context
-from hypothesis.errors import Flaky, NoSuchExample
+from hypothesis.errors import Flaky, NoSuchExample, Unsatisfiable
 
 from gradproof.campaign.task import Task
 from gradproof.campaign.watch import Watch, unwatched
+from gradproof.cases.accepted import too_many_refused
 from gradproof.cases.draw import cases, optimizer_cases
 from gradproof.cases.even_choices import EVEN_CHOICES
+from gradproof.errors import InputError
 from gradproof.judge.clock import Clock
 from gradproof.judge.dispatch import AnyCase, judge
 from gradproof.judge.verdict import Judgement, fault
@@ -57,6 +60,8 @@ def judged(
 
     judge    what judges a case, if not the judge
     watch    a context for each case that is judged
+
+    Raises   InputError where a rule refuses nearly all that is drawn, after what was judged
     """
     seen: set[str] = set()
     known: set[tuple[str, str]] = set()
@@ -69,6 +74,8 @@ def judged(
         yield from batch.finished
         if batch.hopeless or len(seen) >= task.count or attempt > 2 * task.count:
             break
+        if said := too_many_refused(task.target, batch.draws, len(seen), task.count):
+            raise InputError(said)
 
 
 class _Enough(BaseException):
@@ -86,10 +93,16 @@ class _Batch:
         self._subject, self._seen, self._count = subject, seen, task.count
         self._judge, self._watch = judge, watch
         self._shrinking = self._reached = False
-        self._strategy = _strategy(subject, task, quick=lambda: not self._shrinking)
+        self.draws: Counter[bool] = Counter()
+        self._strategy = _strategy(subject, task, lambda: not self._shrinking, self._heard)
         self._lost = dict(task.lost)
         self.hopeless = False
         self._since = perf_counter()
+
+    def _heard(self, accepted: bool) -> None:
+        """Count what a rule accepts and refuses."""
+        if not self._shrinking:
+            self.draws[accepted] += 1
 
     def draw(self, seed: int, known: set[tuple[str, str]] | None, shrink: bool) -> None:
         """Sets `finished`, `target` (kind and quantity of a new disagreement) and `smallest`.
@@ -129,6 +142,9 @@ class _Batch:
             hypothesis.find(self._strategy, condition, settings=chosen, random=random)
         except NoSuchExample:
             pass
+        except Unsatisfiable:
+            if not self.draws[False]:  # the strategy itself refuses all
+                raise
         except _Enough as enough:
             if enough.__cause__ is not None:
                 raise enough.__cause__ from None
@@ -216,13 +232,15 @@ def _disagreement(judgement: Judgement) -> tuple[str, str] | None:
     return None if culprit is None else (culprit.kind, culprit.quantity)
 
 
-def _strategy(subject: Subject, task: Task, quick: Callable[[], bool]) -> Any:
+def _strategy(
+    subject: Subject, task: Task, quick: Callable[[], bool], heard: Callable[[bool], None]
+) -> Any:
     """What draws a task's cases; `quick` says whether nothing is being shrunk."""
     if task.source == "optimizer":
         kind = next(k for k in subject.optimizers if k.__name__ == task.target)
         return optimizer_cases(subject.optimizers[kind])
     rule = subject.rules[subject.layers[task.target]]
-    return cases(rule, mild=task.source == "network", quick=quick)
+    return cases(rule, mild=task.source == "network", quick=quick, heard=heard)
 
 
 def right_cases(subject: Subject, kind: type, count: int, seed: int = 0) -> list[AnyCase]:

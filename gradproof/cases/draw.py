@@ -9,11 +9,13 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.control import current_build_context
 from hypothesis.strategies._internal.lazy import unwrap_strategies
 
 from gradproof.arrays import Array
+from gradproof.cases.accepted import accepted
 from gradproof.cases.case import Case, case_of
 from gradproof.cases.optimizer_case import OptimizerCase
 from gradproof.cases.values import ANY, LAYOUTS, MILD, MILD_PARAMETERS, fill
@@ -107,12 +109,18 @@ def _quickly(draw: Draw) -> Draw:
 
 @st.composite
 def cases(
-    draw: Draw, rule: CaseRule, *, mild: bool = False, quick: Callable[[], bool] = bool
+    draw: Draw,
+    rule: CaseRule,
+    *,
+    mild: bool = False,
+    quick: Callable[[], bool] = bool,
+    heard: Callable[[bool], None] = lambda _: None,
 ) -> Case:
     """Any valid case of one layer.
 
     mild     whether magnitudes stay near one, for deep networks
     quick    whether nothing is being shrunk
+    heard    called with whether the rule accepts the numbers; what it refuses is drawn again
     """
     draw = _quickly(draw) if quick() else draw
     spec = rule.rule(draw, draw_shape(draw, rule, long=not mild))
@@ -122,7 +130,10 @@ def cases(
     dtype, layout = draw(_FORMS)
     if dtype not in rule.dtypes or len(rule.dtypes) > len(DTYPES):
         dtype = draw(st.sampled_from(rule.dtypes))
-    return make_case(spec, dtype, hazards, layout, draw(_SEEDS))
+    case = make_case(spec, dtype, hazards, layout, draw(_SEEDS))
+    taken = accepted(rule.accepts, case)
+    heard(taken)
+    return case if taken else reject()
 
 
 @st.composite

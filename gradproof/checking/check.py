@@ -34,6 +34,7 @@ def check(
     cases: int = 100,
     seed: int = 0,
     conventions: str = "",
+    accepts: Callable[..., Any] | None = None,
     case: Path | str | None = None,
     raise_exception: bool = True,
 ) -> Verdict:
@@ -52,6 +53,8 @@ def check(
                  once, at the end, and wherever the reference does
     cases        how many are drawn;  seed: the same seed draws the same
     conventions  why func may choose otherwise than PyTorch at a kink or tie; "" if it may not
+    accepts      accepts(*arrays) → whether func takes the numbers that were drawn for its inputs;
+                 where it does not, others are drawn
     case         a file that `Verdict.save` wrote: that case is judged again, and none is drawn
     raise_exception    whether to raise where it disagrees
 
@@ -61,7 +64,7 @@ def check(
               InputError, one sentence, where it cannot be judged
     """
     __tracebackhide__ = True  # pytest then shows the call
-    given = Check(func, reference, inputs, names, dtypes, conventions)
+    given = Check(func, reference, inputs, names, dtypes, conventions, accepts)
     name = name_of(func)
     subject = subject_of({name: given})
     if case is None:

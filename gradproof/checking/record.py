@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import hypothesis
 import numpy as np
+from hypothesis import Phase
+from hypothesis.errors import NoSuchExample, Unsatisfiable
 from torch.nn import Module
 
 from gradproof.cases.case import Case, cast, received
-from gradproof.cases.draw import make_case
+from gradproof.cases.draw import cases
 from gradproof.checking.inputs import Inputs, inputs_of, names_of
 from gradproof.checking.sides import layer_of
 from gradproof.counterexamples.message import describe
@@ -20,7 +23,7 @@ from gradproof.judge.layer import NO_FUNCTION
 from gradproof.oracle.low_precision import oracle_of
 from gradproof.oracle.tensors import ReferenceFault
 from gradproof.subject import passes
-from gradproof.subject.entries import DTYPES, CaseRules, Draw, Shape, Spec
+from gradproof.subject.entries import DTYPES, Accepts, CaseRules, Draw, Shape, Spec
 from gradproof.subject.low_precision import LOW
 from gradproof.subject.passes import Misconduct
 from gradproof.subject.subject import Subject
@@ -41,12 +44,18 @@ class Check:
     names: Sequence[str] | None = None
     dtypes: Sequence[Any] = DTYPES
     conventions: str = ""
+    accepts: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
         if not callable(self.reference):
             raise InputError(
                 f"reference is of type {type(self.reference).__name__}; give a function of "
                 "tensors, such as torch.nn.functional.silu"
+            )
+        if not (self.accepts is None or callable(self.accepts)):
+            raise InputError(
+                f"accepts is of type {type(self.accepts).__name__}; give a function of the arrays "
+                "that returns True or False"
             )
         object.__setattr__(self, "dtypes", dtypes_of(self.dtypes, (*DTYPES, *LOW)))
         held = [n for n, _ in self.func.named_parameters()] if isinstance(self.func, Module) else []
@@ -93,7 +102,8 @@ def subject_of(checks: Mapping[str, Check], name: str = "") -> Subject:
         if not word.isidentifier():
             raise InputError(f"a check is named {word!r}; give it a name of letters, digits and _")
         kind = type(layer_of(given.func, given.drawn(simplest).kinds, word))
-        rules(kind, rank=(0, 0), dtypes=tuple(given.dtypes))(_rule(kind, given))
+        made = rules(kind, rank=(0, 0), dtypes=tuple(given.dtypes), accepts=_accepts(given))
+        made(_rule(kind, given))
         references[kind] = given.reference
         if given.conventions:
             conventions[word] = given.conventions
@@ -108,6 +118,12 @@ def _rule(kind: type, given: Check) -> Callable[[Draw, Shape], Spec]:
     return rule
 
 
+def _accepts(given: Check) -> Accepts | None:
+    """The predicate of a check, which is called with its inputs alone."""
+    accepts = given.accepts
+    return None if accepts is None else lambda _, *arrays: accepts(*arrays)
+
+
 def simplest(strategy: Any) -> Any:
     """A `draw` for once: the simplest of what a strategy draws."""
     return hypothesis.find(strategy, lambda _: True, settings=hypothesis.settings(database=None))
@@ -118,9 +134,7 @@ def try_once(subject: Subject, name: str) -> None:
 
     Raises    InputError where func or the reference cannot be judged at all
     """
-    given = subject.rules[subject.layers[name]]
-    spec = given.rule(simplest, ())
-    case = make_case(spec, given.dtypes[0], ("normal", "normal", "normal"), "C", 0)
+    case = _first(subject, name)
     shown = describe(case)
     try:
         oracle = oracle_of(subject.twin, case)
@@ -142,6 +156,23 @@ def try_once(subject: Subject, name: str) -> None:
         ) from raised
     if raised is not None:
         raise InputError(f"func cannot take {shown}: {in_one_line(raised)}") from raised
+
+
+def _first(subject: Subject, name: str) -> Case:
+    """The simplest case of a check, or the first that its rule accepts.
+
+    Raises    InputError where it accepts none
+    """
+    chosen = hypothesis.settings(database=None, phases=(Phase.generate,))
+    random = Random(0)  # noqa: S311  (no secret)
+    try:
+        rule = subject.rules[subject.layers[name]]
+        return hypothesis.find(cases(rule), lambda _: True, settings=chosen, random=random)
+    except (NoSuchExample, Unsatisfiable) as error:
+        raise InputError(
+            f"accepts of {name} refused everything that was drawn; draw what it accepts "
+            "(entries, shapes), or let it accept more"
+        ) from error
 
 
 def _raised(case: Case) -> BaseException | None:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gradproof.arrays import Array, in_double
+from gradproof.cases.accepted import accepted
 from gradproof.cases.case import Case, NetworkCase, received
 from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.diagnosis import budget
@@ -130,8 +131,16 @@ def larger(subject: Subject, finding: Finding) -> Found:
 
 def _findings(subject: Subject, case: Case) -> Sequence[Finding]:
     budget.check()
+    _check_accepted(subject, case)
     ran(case)
     return judge_layer(subject, case, Clock(), final=False).findings
+
+
+def _check_accepted(subject: Subject, case: Case) -> None:
+    """Raise ValueError for a made-up case that the layer's rule refuses."""
+    rule = subject.rules.get(type(case.layer))
+    if rule is not None and not accepted(rule.accepts, case):
+        raise ValueError("the layer's rule refuses it")
 
 
 def ran(case: Case) -> Ran:
@@ -201,6 +210,7 @@ def _judged(
     if not isinstance(case, UpdateCase):
         dy = tuple(None if d is None else np.asarray(r.standard_normal(d.shape)) for d in case.dy)
         moved = replace(case, dtype="float64", arrays=arrays, dy=dy)
+        _check_accepted(subject, moved)
         return judge_layer(subject, moved, Clock(), final=False).findings
     before = {
         n: a if _counts(n, a) else (move if n.endswith(".grad") else _moved)(a, r)

@@ -120,16 +120,19 @@ def spec(layer: Any, **entries: Entry) -> Spec:
 
 
 Rule: TypeAlias = Callable[[Draw, Shape], Spec]
+Accepts: TypeAlias = Callable[..., Any]
+"""accepts(layer, *arrays) → whether a layer takes the numbers that were drawn."""
 
 
 @dataclass(frozen=True)
 class CaseRule:
-    """A layer's case strategy; which shapes of its first argument and which dtypes it takes."""
+    """A layer's case strategy; which shapes of its first argument, dtypes and numbers it takes."""
 
     rule: Rule
     rank: tuple[int, int]
     empty: bool
     dtypes: tuple[str, ...] = DTYPES
+    accepts: Accepts | None = None
 
 
 class CaseRules(dict[type, CaseRule]):
@@ -139,6 +142,10 @@ class CaseRules(dict[type, CaseRule]):
     axis of length 0 among them only if `empty`. The strategy then says what fits it. It may give
     the first argument another shape than x; such a case is not placed inside networks. A layer that
     takes one dtype only says so in `dtypes`.
+
+    What depends on drawn numbers, such as lengths that fit a mask, `accepts` says: it is called as
+    the twin is, accepts(layer, *arrays), with read-only arrays, None for an absent one. Where it
+    returns False, another case is drawn.
     """
 
     def __call__(
@@ -148,11 +155,12 @@ class CaseRules(dict[type, CaseRule]):
         rank: tuple[int, int] = (1, 4),
         empty: bool = True,
         dtypes: tuple[str, ...] = DTYPES,
+        accepts: Accepts | None = None,
     ) -> Callable[[Rule], Rule]:
         def register(rule: Rule) -> Rule:
             if kind in self:
                 raise ValueError(f"{kind.__name__} has two case strategies")
-            self[kind] = CaseRule(rule, rank, empty, dtypes)
+            self[kind] = CaseRule(rule, rank, empty, dtypes, accepts)
             return rule
 
         return register

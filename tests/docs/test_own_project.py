@@ -65,6 +65,18 @@ def test_a_forgotten_term_is_told_as_the_page_says(project: Path) -> None:
         assert line in done.stdout.splitlines()
 
 
+def test_a_rule_that_refuses_too_much_ends_the_run(project: Path) -> None:
+    layer = project / "judged.py"
+    strict = layer.read_text(encoding="utf-8").replace(
+        "empty=False)", "empty=False, accepts=lambda layer, x, weight, bias: False)"
+    )
+    layer.write_text(strict, encoding="utf-8")
+    done = verify(project)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "gradproof: accepts of LayerNorm refused " in done.stderr
+    assert "so only 0 of 16 cases were judged; draw what it accepts" in done.stderr
+
+
 @pytest.mark.parametrize("lost", ["", " - x * r * r * (g * x).mean(-1, keepdim=True)"])
 def test_the_kernel_is_judged(project: Path, lost: str) -> None:
     kernel, named = project / "kernel.py", project / "pyproject.toml"
