@@ -12,7 +12,7 @@ import numpy as np
 
 from gradproof.arrays import Array, in_dtype, largest
 from gradproof.cases.values import draw_dy, lay_out
-from gradproof.subject.layer import differentiable
+from gradproof.subject.layer import differentiable, takes_absent
 from gradproof.subject.low_precision import held, lowered, rounded
 
 
@@ -27,7 +27,8 @@ class Case:
     layout    how the arrays lie in memory when manual receives them
     hazards   how the values of the inputs, of the parameters and of dy were drawn
     seed      from which the arrays were filled
-    dy        the cotangent of each output, None where one has none; drawn when first needed
+    dy        the cotangent of each output, None where one has none or the loss does not use it;
+              drawn when first needed
     low       "bfloat16" or "float16" where manual computes in it; the arrays hold such numbers in
               float32. "" elsewhere
     """
@@ -88,7 +89,8 @@ class Case:
         if self.dy:
             return self
         able = differentiable(self.layer, len(outputs))
-        dy = draw_dy([*map(held, outputs)], able, self.hazards[-1], self.seed)
+        absent = takes_absent(self.layer)
+        dy = draw_dy([*map(held, outputs)], able, self.hazards[-1], self.seed, absent)
         if self.is_low:
             dy = tuple(rounded(d, self.low) for d in dy)
         return replace(self, dy=dy)

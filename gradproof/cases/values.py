@@ -173,26 +173,28 @@ _DY = 1 << 20  # the generator stream of the cotangents, after any argument's
 
 
 def draw_dy(
-    outputs: Sequence[Array], able: Sequence[bool], hazard: str, seed: int
+    outputs: Sequence[Array], able: Sequence[bool], hazard: str, seed: int, absent: bool = False
 ) -> tuple[Array | None, ...]:
     """The cotangents dy of outputs, with random signs; `Case.with_dy` calls it once y is known.
 
     None for an output of integers, or one that may have none.
 
     The hazard "broadcast" repeats one row without a copy; "sparse" makes half of the entries 0;
-    "ones" is what a sum of y has; "alone" makes all outputs but one have zeros.
+    "ones" is what a sum of y has; "alone" makes all outputs but one have zeros, or None if they
+    are to be absent.
     """
     chosen = seed % max(len(outputs), 1)
     drawn: list[Array | None] = []
     for i, y in enumerate(outputs):
-        if y.dtype.kind not in "fc" or not able[i]:
+        alone = hazard == "alone" and i != chosen
+        if y.dtype.kind not in "fc" or not able[i] or (alone and absent):
             drawn.append(None)
             continue
         r = np.random.default_rng([seed, _DY + i])
         if hazard == "broadcast" and y.ndim:
             row = r.standard_normal(y.shape[-1:]).astype(y.dtype)
             dy = np.broadcast_to(row, y.shape)
-        elif hazard == "ones" or (hazard == "alone" and i != chosen):
+        elif hazard == "ones" or alone:
             dy = np.full(y.shape, hazard == "ones", dtype=y.dtype)
         else:
             name = hazard if hazard in HAZARDS else "normal"

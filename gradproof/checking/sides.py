@@ -22,6 +22,7 @@ from torch.autograd.function import BackwardCFunction
 from gradproof.arrays import Array, frozen
 from gradproof.errors import InputError
 from gradproof.oracle.tensors import as_array, laid_out, pull_back
+from gradproof.subject.layer import takes_absent
 from gradproof.subject.program import as_tuple
 
 
@@ -40,7 +41,13 @@ class vjp:  # noqa: N801  (it is called as a function, as `jax.vjp` is)
 
 
 class Side:
-    """The hand-written side: a layer in all but its type."""
+    """The hand-written side: a layer in all but its type.
+
+    absent_cotangents    whether it is given None for an output that the loss does not use, as
+                         PyTorch gives it; zeros otherwise
+    """
+
+    absent_cotangents = False
 
     def __init__(self, kinds: Mapping[str, str]) -> None:
         self.names = list(kinds)
@@ -65,6 +72,8 @@ class Side:
 
 class OfTensors(Side):
     """A function of tensors whose backward pass is somebody's: `MyFunction.apply`, a module."""
+
+    absent_cotangents = True
 
     def __init__(self, kinds: Mapping[str, str], function: Any) -> None:
         super().__init__(kinds)
@@ -150,6 +159,7 @@ class OfLayer(Side):
     def __init__(self, kinds: Mapping[str, str], layer: Any) -> None:
         super().__init__(kinds)
         self.forward, self.backward = layer.forward, layer.backward  # type: ignore[method-assign]
+        self.absent_cotangents = takes_absent(layer)
 
 
 def layer_of(func: Any, kinds: Mapping[str, str], name: str, outputs: tuple[str, ...] = ()) -> Any:
@@ -165,6 +175,7 @@ def layer_of(func: Any, kinds: Mapping[str, str], name: str, outputs: tuple[str,
         "argument_kinds": staticmethod(lambda _: kinds),
         "forward": staticmethod(side.forward),
         "backward": staticmethod(side.backward),
+        "absent_cotangents": side.absent_cotangents,
     }
     if outputs:
         body["output_kinds"] = staticmethod(lambda _: outputs)

@@ -13,6 +13,7 @@ from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case, NetworkCase
 from gradproof.diagnosis.budget import SECONDS
 from gradproof.diagnosis.diagnose import diagnose
+from gradproof.diagnosis.rules.absent_cotangent import absent_outputs
 from gradproof.judge.dispatch import AnyCase
 from gradproof.judge.verdict import Finding, Judgement, Votes, beside
 from gradproof.judge.vote import votes
@@ -50,6 +51,7 @@ def explain(
     shrunk = [f"   shrunk from {shrunk_from}"] if shrunk_from else []
     if finding.choice:
         lines += _line("if it is meant", "say why, as its `conventions`")
+    lines += _absent(finding.case)
     lines += _line("case", *_items(finding.case), *shrunk)
     lines += [f"{'':{_INDENT}}{step}" for step in steps(finding.case.target)]
     lines += _values(finding)
@@ -144,6 +146,16 @@ def _values(finding: Finding) -> list[str]:
     if not numbers or sum(a.size for a in numbers.values()) > _BY_HAND:
         return []
     return _line("values", *(f"{n} {_written(a)}" for n, a in numbers.items()))
+
+
+def _absent(case: AnyCase) -> list[str]:
+    """Which outputs the loss does not use."""
+    absent = absent_outputs(case) if isinstance(case, Case) else []
+    if not absent:
+        return []
+    return _line(
+        "absent", f"the cotangent of {', '.join(absent)}: the loss does not use that output"
+    )
 
 
 def _given(finding: Finding) -> dict[str, Array]:

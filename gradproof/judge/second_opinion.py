@@ -116,7 +116,7 @@ def _ask(twin: Callable[..., Any], finding: Finding, oracle: Oracle, own: str) -
 
     own    the name of a backward pass in the reference that is not PyTorch's; "" if there is none
     """
-    c, case = finding.comparison, finding.layer_case
+    c, case = finding.comparison, _pulled(finding.layer_case, oracle)
     if c is None or not c.manual.size:
         return
     at = np.unravel_index(int(np.abs(c.manual).argmax()), c.manual.shape)
@@ -145,6 +145,12 @@ def _ask(twin: Callable[..., Any], finding: Finding, oracle: Oracle, own: str) -
     )
     said = f"manual = autograd ≠ {witness} {right:.6g}"
     finding.votes = Votes(index, said, "both backward passes are wrong")
+
+
+def _pulled(case: Case, oracle: Oracle) -> Case:
+    """The case without cotangents of outputs that carry no gradient in the reference."""
+    pairs = zip(case.dy, oracle.carries(), strict=True)
+    return replace(case, dy=tuple(d if carries else None for d, carries in pairs))
 
 
 def _symmetric(finding: Finding, index: tuple[int, ...], noise: float) -> bool:

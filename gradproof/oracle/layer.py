@@ -54,7 +54,11 @@ class Oracle:
 
     def differentiable(self) -> bool:
         """Whether an output depends on an input that has a gradient."""
-        return any(out.requires_grad for out in self._outputs)
+        return any(self.carries())
+
+    def carries(self) -> tuple[bool, ...]:
+        """Of each output whether it does."""
+        return tuple(out.requires_grad for out in self._outputs)
 
     def repeats(self) -> bool:
         """Whether a second run gives the same outputs, bit for bit: then it is a function."""

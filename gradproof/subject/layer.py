@@ -33,7 +33,8 @@ class Layer(Protocol):
     and ``output_kinds(count)``, instead.
 
     A class attribute ``by_design = {quantity: reason}`` names gradients that are not meant to be
-    the forward's derivative, such as that of a padding row.
+    the forward's derivative, such as that of a padding row. An output that the loss does not use
+    has a cotangent of zeros; ``absent_cotangents = True`` says that it is to be None.
     """
 
     def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any, ...]]: ...
@@ -122,6 +123,11 @@ def differentiable(layer: Any, count: int) -> tuple[bool, ...]:
         kind: Any = type(layer)
         kinds = _output_kinds(kind)
     return tuple(kinds[i] == "real" if i < len(kinds) else True for i in range(count))
+
+
+def takes_absent(layer: Any) -> bool:
+    """Whether `backward` is given None for the cotangent of an output that the loss leaves out."""
+    return bool(getattr(layer, "absent_cotangents", False))
 
 
 @cache
