@@ -148,4 +148,5 @@ def optimizer_cases(draw: Draw, optimizers: st.SearchStrategy[Any]) -> Optimizer
         draw(st.booleans()),
         draw(_DTYPES),
         draw(_SEEDS),
+        draw(st.booleans()),
     )

@@ -50,6 +50,7 @@ class UpdateCase(_OfOptimizer):
     """One step of an optimiser from given parameters, gradients and state.
 
     arrays   the parameters, by name
+    grads    by name; a parameter that has none is absent, as its .grad is None in PyTorch
     step     its number, from 1
     """
 
@@ -70,6 +71,11 @@ class UpdateCase(_OfOptimizer):
     def before(self) -> Arrays:
         """What the step is given beside the parameters: p0.grad, … and p0.exp_avg, …"""
         return {f"{name}.grad": g for name, g in self.grads.items()} | flat({}, self.state)
+
+    @property
+    def absent(self) -> list[str]:
+        """The parameters without a gradient."""
+        return [name for name in self.arrays if name not in self.grads]
 
     def owner(self, name: str) -> str:
         """The parameter that a name such as "h1.weight" or "h1.weight.step" belongs to."""
@@ -102,6 +108,7 @@ class OptimizerCase(_OfOptimizer):
 
     shapes   of the parameters p0, p1, …
     scales   of each step's gradients, swept from 1 down to 1e-7
+    absent   whether one parameter has no gradient in about half of the steps
     """
 
     optimizer: Any
@@ -110,6 +117,7 @@ class OptimizerCase(_OfOptimizer):
     sparse: bool
     dtype: str
     seed: int
+    absent: bool = False
 
     @property
     def hazards(self) -> tuple[str, ...]:
@@ -129,7 +137,7 @@ class OptimizerCase(_OfOptimizer):
         return dict.fromkeys(self.arrays, "param")
 
     def grads(self, step: int) -> Arrays:
-        """The gradients of one step, counted from 0."""
+        """The gradients of one step, counted from 0, by name; an absent one has no name there."""
         r = np.random.default_rng([self.seed, 1 + step])
         drawn = {}
         for i, shape in enumerate(self.shapes):
@@ -137,4 +145,6 @@ class OptimizerCase(_OfOptimizer):
             if self.sparse:
                 g = g * (r.random(shape) < 0.5)
             drawn[f"p{i}"] = frozen(np.asarray(g, dtype=self.dtype))
+        if self.absent:
+            drawn.pop(f"p{r.integers(2 * len(self.shapes))}", None)
         return drawn

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradproof.arrays import Array, numbered
 from gradproof.cases.case import Case, NetworkCase
+from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.diagnosis.budget import SECONDS
 from gradproof.diagnosis.diagnose import diagnose
 from gradproof.diagnosis.rules.absent_cotangent import absent_outputs
@@ -149,7 +150,10 @@ def _values(finding: Finding) -> list[str]:
 
 
 def _absent(case: AnyCase) -> list[str]:
-    """Which outputs the loss does not use."""
+    """Which outputs the loss does not use, or which parameters have no gradient in a step."""
+    if isinstance(case, UpdateCase) and case.absent:
+        said = f"the gradient of {', '.join(case.absent)}: grads lacks it; in PyTorch .grad is None"
+        return _line("absent", said)
     absent = absent_outputs(case) if isinstance(case, Case) else []
     if not absent:
         return []

@@ -19,6 +19,7 @@ from gradproof.diagnosis.evidence import Evidence, evidence
 from gradproof.diagnosis.more_roundings import in_float32, too_many
 from gradproof.diagnosis.rules import missing_term, where_wrong, whole_array
 from gradproof.diagnosis.rules.absent_cotangent import absent_cotangent
+from gradproof.diagnosis.rules.absent_gradient import absent_gradient
 from gradproof.diagnosis.rules.axis_sums import summed_otherwise
 from gradproof.diagnosis.rules.formula import formula
 from gradproof.diagnosis.rules.missing_along_axis import (
@@ -45,6 +46,7 @@ LAYER, NETWORK, UPDATE = ((sort,) for sort in ALL)
 
 RULES: dict[Rule, tuple[type, ...]] = {
     absent_cotangent: LAYER,
+    absent_gradient: UPDATE,
     whole_array.not_finite: ALL,
     lost_uses: NETWORK,
     special: LAYER,

@@ -15,6 +15,8 @@ from gradproof.oracle.optimizer import ReferenceStep, as_arrays, noise_samples
 from gradproof.rounding.bound import Comparison, settle
 from gradproof.subject.subject import Subject
 
+RECEIVED = "what was received"
+
 
 def judge_optimizer(subject: Subject, case: OptimizerCase, clock: Clock) -> Judgement:
     """Compare parameters and state after each step; both sides start it where the reference is."""
@@ -50,6 +52,8 @@ def judge_update(
         return [fault(path, case, "isolated", next(iter(case.arrays)), text)], floors, after
     with clock("judge"):
         for name, other in sharing(made, {**case.arrays, **case.before}):
+            if other == RECEIVED and case.owner(name) in case.absent:
+                continue  # it stays as it is
             text = f"it shares memory with {other}"
             found.append(fault(path, case, "isolated", name, text, "disagree"))
         pending = pair_up(path, case, made, flat(*after), found)
@@ -63,7 +67,7 @@ def sharing(made: Arrays, received: Arrays) -> Iterator[tuple[str, str]]:
     pairs = [*combinations(reversed(made.items()), 2), *product(made.items(), received.items())]
     for (name, a), (other, b) in pairs:
         if np.shares_memory(a, b):
-            yield name, "what was received" if other == name else other
+            yield name, RECEIVED if other == name else other
 
 
 def pair_up(
@@ -73,6 +77,8 @@ def pair_up(
     pending = {}
     for name in sorted(made.keys() ^ expected.keys()):
         text = "manual keeps it, torch does not" if name in made else "torch keeps it, manual not"
+        if case.owner(name) in case.absent:
+            text += f": {case.owner(name)} has no gradient in this step"
         found.append(fault(path, case, "isolated", name, text, "disagree"))
     for name in expected:
         if name not in made:

@@ -44,14 +44,16 @@ class ReferenceStep:
     def nearby(self, seed: int) -> tuple[Tensors, States]:
         """Gradients and state disturbed in the last place; counters and other scalars are not.
 
+        Nor is the state of a parameter without a gradient: no arithmetic touches it.
         A fused kernel such as lerp may round the disturbance of one operand away.
         """
         grads = {n: disturb(g, seed + i) for i, (n, g) in enumerate(self._grads.items())}
         state = {
             n: {k: disturb(v, seed + 31 + i) if v.ndim else v for i, (k, v) in enumerate(s.items())}
             for n, s in self._state.items()
+            if n in grads
         }
-        return grads, state
+        return grads, self._state | state
 
 
 def as_arrays(pair: tuple[Tensors, States]) -> tuple[Arrays, State]:

@@ -19,7 +19,8 @@ class Subject:
     net          the network type, whose instances have .inputs and .steps; it has a rule as well
     parts        other dataclasses that layers hold, such as a network's step, so that cases load
     optimizers   strategies that draw optimisers, by optimiser type
-    step_twin    step_twin(optimizer, params, grads, state) → (params, state) on tensors
+    step_twin    step_twin(optimizer, params, grads, state) → (params, state) on tensors; a
+                 parameter without a gradient has no name in grads
     conventions  kinds of layers that differ from PyTorch at a kink on purpose → the reason
     unfinished   what is missing before the subject can be judged, as text; "" if nothing is
     trajectories training runs to record: a function of (profile, seed)
