@@ -42,8 +42,9 @@ outsiders: .venv/.complete  ## judge right and wrong layers of other kinds (20 m
 others: .venv/.complete  ## judge published packages (an hour); the network is needed
 	$(PYTHON_M) benchmarks.others
 	$(PYTHON_M) docs.findings
-calibrate: .venv/.complete  ## try other bounds on right and wrong code (minutes) [LAYERS= SEED=]
+calibrate: .venv/.complete  ## try other bounds, orders and precisions (20 min) [LAYERS= SEED=]
 	$(PYTHON_M) benchmarks.calibrate $(call given,LAYERS SEED)
+	$(PYTHON_M) benchmarks.separation $(call given,LAYERS SEED)
 example: .venv/.complete  ## write reports/example, the example of a report
 	$(PYTHON_M) reports.make_example
 docs: .venv/.docs  ## build the documentation in docs/_build/html

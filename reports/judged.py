@@ -22,7 +22,9 @@ FOLDER = Path(__file__).parent / "judge"
 
 WITHIN = (1, 4, 16, 64, 1024)
 """Distances from the proved interval, in ulps, up to which entries are counted."""
-LEAST_TORCH = 8
+BOUNDS = (1, 4, 16, 64)
+"""The factors C that are shown of those that were measured."""
+LEAST_TORCH = 6
 """Of PyTorch's inaccuracies, how many are shown."""
 
 
@@ -49,6 +51,7 @@ def story(folder: Path = FOLDER) -> tuple[Block, ...]:
         ("enclosures.json", enclosures),
         ("torch.csv", inaccuracies),
         ("calibration.csv", calibration),
+        ("separation.json", separation),
     )
     there = [block for name, part in parts if (folder / name).exists() for block in part(folder)]
     return (opening, *there)
@@ -242,7 +245,7 @@ def calibration(folder: Path) -> list[Block]:
     full = frame[(frame["cheap"] == frame["cheap"].max())]
     full = full[full["thorough"] == full["thorough"].max()]
     rows = []
-    for c, each in full.groupby("c"):
+    for c, each in full[full["c"].isin(BOUNDS)].groupby("c"):
         caught = [
             f"{each.loc[each['dtype'] == d, 'smallest_caught'].iloc[0]:.1e}"
             for d in ("float64", "float32")
@@ -255,6 +258,42 @@ def calibration(folder: Path) -> list[Block]:
         Table(f"The factor C, over {count:,} right arrays", head, tuple(rows)),
         Text("The judge takes C = 16, for every layer and dtype. " + _measured("calibrate", about)),
     ]
+
+
+OUTCOMES = {
+    "rejected": "rejected",
+    "agree": "accepted",
+    "reference": "PyTorch blamed",
+    "convention": "another choice at a kink",
+    "vacuous": "vacuous",
+    "same": "same bits",
+}
+"""What became of a case by other arithmetic, and the column of it."""
+
+
+def separation(folder: Path) -> list[Block]:
+    """The same layers in the next lower precision, and with sums in other orders."""
+    about = _read(folder / "separation.json")
+    counts = {f"{LOWER[dtype]} inside {dtype}": c for dtype, c in about["lower"].items()}
+    counts |= {f"sums {way}": c for way, c in about["orders"].items()}
+    shown = [o for o in OUTCOMES if any(c.get(o) for c in counts.values())]
+    rows = tuple((way, *(f"{c.get(o, 0):,}" for o in shown)) for way, c in counts.items())
+    accepted = "; ".join(f"{what}, {n}" for what, n in about["accepted"].items())
+    told = f"Accepted in lower precision: {accepted}. " if accepted else ""
+    return [
+        Heading("Between rounding and a lower precision"),
+        Text(
+            f"All {about['layers']} layers on {about['cases']:,} cases, by other arithmetic. The "
+            "next lower precision has to be rejected; sums in another order, or of products that "
+            "are not rounded, accepted. Where all bits stay the same a verdict says nothing. "
+            f"Where float16 overflows it is bfloat16: {about['bfloat16']:,} cases."
+        ),
+        Table("Cases by outcome", ("", *(OUTCOMES[o] for o in shown)), rows),
+        Text(told + _measured("calibrate", about)),
+    ]
+
+
+LOWER = {"float64": "float32", "float32": "float16"}
 
 
 def _read(path: Path) -> dict[str, Any]:

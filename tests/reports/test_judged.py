@@ -98,6 +98,30 @@ def test_false_alarms_are_counted_by_commit(tmp_path: Path) -> None:
     assert "seed 3, 4, 1,100 of them distinct and 30 vacuous" in said
 
 
+def test_lower_precision_and_other_orders_stand_beside_each_other(tmp_path: Path) -> None:
+    about = {
+        "seed": 3,
+        "layers": 2,
+        "cases": 1050,
+        "lower": {
+            "float64": {"rejected": 1000, "same": 20},
+            "float32": {"agree": 1, "vacuous": 29},
+        },
+        "bfloat16": 4,
+        "orders": {"fused": {"agree": 1040, "same": 10}},
+        "accepted": {"SiLU float32: agree": 1},
+        "environment": {"commit": "abc"},
+    }
+    (tmp_path / "separation.json").write_text(json.dumps(about))
+    said = section(tmp_path).markdown
+    assert "|  | rejected | accepted | vacuous | same bits |" in said
+    assert "| float32 inside float64 | 1,000 | 0 | 0 | 20 |" in said
+    assert "| float16 inside float32 | 0 | 1 | 29 | 0 |" in said
+    assert "| sums fused | 0 | 1,040 | 0 | 10 |" in said
+    assert "SiLU float32: agree, 1" in said and "it is bfloat16: 4 cases" in said
+    assert "`make calibrate`, seed 3, commit abc" in said
+
+
 def test_unnoticed_mutants_of_the_judge_are_listed(tmp_path: Path) -> None:
     rate = {"rate": 0.9, "low": 0.8, "high": 0.96}
     score = {
