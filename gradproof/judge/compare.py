@@ -107,7 +107,7 @@ def measure(pending: dict[str, Comparison], oracle: Oracle) -> int:
 
     errors = oracle.kernel_errors(unsettled)
     taken = int(bool(terms)) + settle(pending, islice(errors, 1))
-    taken += settle(gradients, oracle.cheap_samples(), while_it_pays=True)
+    taken += settle(gradients, oracle.cheap_samples(unsettled), while_it_pays=True)
     taken += settle(pending, errors, while_it_pays=True)
     thorough = oracle.thorough_samples(backward)
     taken += settle(pending, islice(thorough, 1))

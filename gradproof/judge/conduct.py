@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradproof.arrays import Array, by_entry, equal, frozen, numbered
+from gradproof.rounding.parts import parts
 from gradproof.subject.passes import Dy, Misconduct, Ran, backward, forward
 
 _AGAIN = "a second backward gives another result"
@@ -114,7 +115,14 @@ def _times(dy: Dy, factor: int) -> Dy:
 
 def _scales(scaled: dict[str, Array], grads: dict[str, Array]) -> dict[str, bool]:
     """Whether each is exactly −2 times the gradient."""
-    return {n: n in scaled and np.array_equal(scaled[n], g * -2) for n, g in grads.items()}
+    return {n: n in scaled and _is_twice(scaled[n], g) for n, g in grads.items()}
+
+
+def _is_twice(scaled: Array, g: Array) -> bool:
+    """Whether it is exactly −2 g."""
+    if scaled.shape != g.shape:
+        return False
+    return all(np.array_equal(scaled[part], g[part] * -2) for part in parts(g.shape))
 
 
 def _linear(scaled: Array | None, g: Array, agrees: Callable[[Array, Array], bool]) -> bool:

@@ -42,13 +42,15 @@ def kernel_errors(
     made     what the function made of them, with the same names
     wanted   whether the next sample needs this output or gradient; if not, it is left out
 
-    Nothing is yielded where the function takes one dtype only.
+    Nothing is yielded where the function takes one dtype only. A large array is overwritten when
+    the next sample is asked for.
     """
     double = any(t is not None and t.dtype == torch.float64 for t in (*inputs, *dy))
     finer = _FINER if double else 1.0
     dy32 = [_cast(d, torch.float32) for d in dy]
     dy64 = [_cast(d, torch.float64) for d in dy32]
     single = [_cast(t, torch.float32) for t in inputs]
+    spare: dict[str, Array] = {}
     for k in range(_POINTS):
         asked = [wanted(name) for name in names]
         near = [_moved(t, 31 * k + i) for i, t in enumerate(single)] if k else single
@@ -59,7 +61,13 @@ def kernel_errors(
         except Exception:  # noqa: BLE001  (a function may be for one dtype only)
             return
         pairs = zip(names, rough, fine, strict=True)
-        yield {n: _error(r, f, finer) for n, r, f in pairs if r is not None and f is not None}
+        errors = {
+            n: _error(r, f, finer, spare.get(n))
+            for n, r, f in pairs
+            if r is not None and f is not None
+        }
+        spare |= errors
+        yield errors
 
 
 def _cast(t: Tensor | None, dtype: torch.dtype) -> Tensor | None:
@@ -92,11 +100,23 @@ def _results(
     return [t if a else None for t, a in zip(made, asked, strict=True)]
 
 
-def _error(rough: Tensor, fine: Tensor, finer: float) -> Array:
-    """How far off it is; 0 where half of the digits are lost, beside the largest number."""
+def _error(rough: Tensor, fine: Tensor, finer: float, spare: Array | None) -> Array:
+    """How far off it is; 0 where half of the digits are lost, beside the largest number.
+
+    spare    memory for a large result
+    """
+
+    def off(rough: Array, exact: Array) -> Array:
+        made = np.asarray(rough.astype(exact.dtype))
+        made -= exact
+        np.abs(made, out=made)
+        made *= finer
+        return made
+
     exact: Array = fine.detach().numpy()
-    error = by_parts(lambda r, e: np.abs(r - e) * finer, rough.detach().numpy(), exact)
-    if not exact.size or error.max() <= _HALF * finer * abs(exact.flat[0]):  # it settles most
+    error = by_parts(off, rough.detach().numpy(), exact, spare=spare)
+    largest = error.max(initial=0.0)
+    if not exact.size or largest <= _HALF * finer * abs(exact.flat[0]):  # it settles most
         return error
     most = _HALF * finer * max(float(exact.max()), -float(exact.min()))
-    return error if error.max() <= most else np.where(error <= most, error, 0.0)
+    return error if largest <= most else np.where(error <= most, error, 0.0)

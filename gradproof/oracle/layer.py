@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import compress
 from typing import Any
 
 from torch import Tensor
@@ -127,15 +128,19 @@ class Oracle:
         given = self._inputs, self._dy, self.quantities, made
         return kernel_errors(self._function, *given, wanted)
 
-    def cheap_samples(self) -> Iterator[Sample]:
+    def cheap_samples(self, wanted: Callable[[str], bool] = bool) -> Iterator[Sample]:
         """Yield samples of the gradients, with the incoming cotangent disturbed.
 
         The gradient is linear in it, so no kink is crossed and the forward is not repeated.
+
+        wanted     as in `kernel_errors`
         """
         for seed in range(tensors.CHEAP):
             dy = [None if d is None else disturb(d, seed) for d in self._dy]
-            moved = pull_back(self._outputs, dy, self._smooth)
-            yield tensors.sample(self.names, moved, self._gradients)
+            asked = [wanted(name) for name in self.names]
+            moved = pull_back(self._outputs, dy, [*compress(self._smooth, asked)])
+            exact = [*compress(self._gradients, asked)]
+            yield tensors.sample([*compress(self.names, asked)], moved, exact)
 
     def thorough_samples(self, backward: Callable[[], bool] = lambda: True) -> Iterator[Sample]:
         """The same of outputs and gradients, with all arithmetic disturbed.

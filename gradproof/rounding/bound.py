@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from gradproof.rounding.parts import Array, by_parts
+from gradproof.rounding.parts import Array, by_parts, parts
 
 _LEFT = 1 / 4
 """The share that a sample may leave on average, to be worth its time."""
@@ -67,9 +67,10 @@ class Comparison:
         self._raised, self._enough = True, ENOUGH
         self._roundoff, normal = _limits(reference.dtype)
         self._least = normal * scale
-        self.error = by_parts(lambda m, r: np.abs(m - r), manual, reference)
-        if _finite(self.error):
-            self.exact = not self.error.any()
+        self.error = by_parts(_distance, manual, reference)
+        largest = _largest(self.error)
+        if math.isfinite(largest):
+            self.exact = largest == 0
         else:
             self.error = np.where(np.isnan(self.error), np.inf, self.error)
             self.error = np.where(same(manual, reference), 0.0, self.error)
@@ -88,8 +89,7 @@ class Comparison:
         return noise if _finite(noise) else np.where(np.isfinite(noise), noise, 0.0)
 
     def _noise(self, disturbed: Array, undisturbed: Array) -> Array:
-        noise = np.asarray(disturbed - undisturbed)
-        np.abs(noise, out=noise)
+        noise = _distance(disturbed, undisturbed)
         noise += self._least
         if not _finite(noise):
             noise = np.where(same(disturbed, undisturbed), self._least, noise)
@@ -111,8 +111,10 @@ class Comparison:
     def _raise(self, noise: Callable[..., Array], *given: Array) -> None:
         self.samples += 1
         if not self.exact:
-            raised = lambda floor, *part: np.maximum(floor, noise(*part))  # noqa: E731
-            self.floor = by_parts(raised, self.floor, *given, spare=self.floor)
+            with np.errstate(all="ignore"):
+                for part in parts(self.floor.shape):
+                    floor = self.floor[part]
+                    np.maximum(floor, noise(*(a[part] for a in given)), out=floor)
             self._raised = True
 
     @property
@@ -155,9 +157,19 @@ class Comparison:
         return bool((self._errors_left() <= bound).all())
 
 
+def _distance(a: Array, b: Array) -> Array:
+    made = np.asarray(a - b)
+    np.abs(made, out=made)
+    return made
+
+
+def _largest(array: Array) -> float:
+    return float(np.maximum.reduce(array, axis=None, initial=0.0))
+
+
 def _finite(array: Array) -> bool:
     """Whether all numbers are finite; they are not negative, so the largest decides."""
-    return math.isfinite(np.maximum.reduce(array, axis=None, initial=0.0))
+    return math.isfinite(_largest(array))
 
 
 def same(a: Array, b: Array) -> Array:

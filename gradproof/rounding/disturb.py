@@ -27,6 +27,7 @@ import numpy as np
 import torch
 
 from gradproof.rounding import summation
+from gradproof.rounding.parts import LARGE, Part, parts
 from gradproof.rounding.primitives import ELEMENTARY, PASSIVE, Primitives, base_of
 
 _CONTRACTIONS = frozenset("sum mean mm bmm mv dot addmm baddbmm addmv cumsum".split())
@@ -54,12 +55,43 @@ def _pool(dtype: torch.dtype, repeats: int) -> tuple[torch.Tensor, torch.Tensor]
     return pool, -pool.abs()
 
 
+class _Noise:
+    """A disturbance for each entry of a tensor: the pool, again and again, from a random start."""
+
+    def __init__(self, like: torch.Tensor, random: Random, which: int = 0) -> None:
+        """which: one of the pools."""
+        n = like.numel()
+        repeats = 2 * n // _POOL + 1 if n > _POOL // 2 else 1
+        self._start = random.randrange(repeats * _POOL - n)
+        self._like, self._which = like, which
+
+    def __getitem__(self, part: Part) -> torch.Tensor:
+        """Those of a part, in its shape."""
+        begin, like = self._start, self._like
+        if part is not ...:
+            begin += part.start * like[0].numel()
+            like = like[part]
+        begin, n = begin % _POOL, like.numel()
+        pool = _pool(like.dtype, 2 if n <= _POOL else n // _POOL + 2)[self._which]
+        return pool[begin : begin + n].view(like.shape)
+
+
 def disturb(t: torch.Tensor, seed: int) -> torch.Tensor:
     """t with every entry disturbed in its last place, the same way for the same seed.
 
     Only towards zero, so that a probability stays one.
     """
-    return t.addcmul(_finite(t), _slice(t, Random(seed), 1))  # noqa: S311  (noise, no secret)
+    return _moved(t, _Noise(t, Random(seed), 1))  # noqa: S311  (noise, no secret)
+
+
+def _moved(t: torch.Tensor, noise: _Noise) -> torch.Tensor:
+    """A copy of t with its noise; large ones by parts, except where autograd is to see it."""
+    if t.requires_grad or t.numel() <= LARGE:
+        return t.addcmul(_finite(t), noise[...])
+    made = torch.empty_like(t)
+    for part in parts(t.shape):
+        torch.addcmul(t[part], _finite(t[part]), noise[part], out=made[part])
+    return made
 
 
 def _finite(t: torch.Tensor) -> torch.Tensor:
@@ -70,14 +102,6 @@ def _finite(t: torch.Tensor) -> torch.Tensor:
     if t.numel() > _LARGE and math.isfinite(t.detach().sum()):
         return t
     return torch.nan_to_num(t, nan=0.0, posinf=0.0, neginf=0.0)
-
-
-def _slice(like: torch.Tensor, random: Random, which: int = 0) -> torch.Tensor:
-    """A part of one of the pools, in this shape."""
-    n = like.numel()
-    pool = _pool(like.dtype, 2 * n // _POOL + 1 if n > _POOL // 2 else 1)[which]
-    start = random.randrange(pool.numel() - n)
-    return pool[start : start + n].view(like.shape)
 
 
 class Disturbance(Primitives):  # type: ignore[no-untyped-call]
@@ -141,12 +165,15 @@ class Disturbance(Primitives):  # type: ignore[no-untyped-call]
     ) -> None:
         """Disturb one of an operation's results, in place."""
         real = torch.view_as_real(out) if out.is_complex() else out
-        noise = _slice(real, self._random)
-        if base in summation.UNDERFLOWS and real is out:
-            summation.underflow(base, args, out, noise)
-        real.addcmul_(_finite(real), noise)
+        noise = _Noise(real, self._random)
+        watched = base in summation.UNDERFLOWS and real is out
+        for part in parts(real.shape):
+            piece = real[part]
+            if watched:
+                summation.underflow(base, args, out, part, noise[part])
+            piece.addcmul_(_finite(piece), noise[part])
         if base in summation.SUMS and real is out:
-            summation.add_sum(base, func, args, i, out, noise, self._reach)
+            summation.add_sum(base, func, args, i, out, noise[...], self._reach)
 
     def _disturbed(self, operand: Any, of_matrices: bool = False) -> Any:
         """The operand, each entry disturbed.
@@ -159,12 +186,13 @@ class Disturbance(Primitives):  # type: ignore[no-untyped-call]
             parts = torch.view_as_real(operand.resolve_conj())
             return torch.view_as_complex(self._disturbed(parts, of_matrices))
         if operand.is_floating_point():
-            size = _finite(operand)
-            if of_matrices and operand.ndim and operand.numel():
-                axes = (-2, -1)[-operand.ndim :]  # a vector is a matrix of one row
-                rows = min(operand.shape[-2:]) if operand.ndim > 1 else 1
-                size = size.abs().amax(axes, keepdim=True) * math.sqrt(rows)
-            return operand.addcmul(size, _slice(operand, self._random))
+            noise = _Noise(operand, self._random)
+            if not (of_matrices and operand.ndim and operand.numel()):
+                return _moved(operand, noise)
+            axes = (-2, -1)[-operand.ndim :]  # a vector is a matrix of one row
+            rows = min(operand.shape[-2:]) if operand.ndim > 1 else 1
+            size = _finite(operand).abs().amax(axes, keepdim=True) * math.sqrt(rows)
+            return operand.addcmul(size, noise[...])
         return operand
 
 

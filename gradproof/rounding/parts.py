@@ -6,14 +6,28 @@ over a part that is still in the cache cost hardly more than one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
+Part: TypeAlias = Any
+"""What picks a part of an array or a tensor: rows of its first axis, or ... for all of it."""
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 LARGE = 1 << 16
 """An array of more numbers is taken in parts of about half as many."""
+
+
+def parts(shape: Sequence[int]) -> Iterator[Part]:
+    """The parts of an array or a tensor of this shape, in order."""
+    size = math.prod(shape)
+    if size <= LARGE:
+        yield ...
+        return
+    rows = max(1, LARGE // 2 * shape[0] // size)
+    for start in range(0, shape[0], rows):
+        yield slice(start, start + rows)
 
 
 def by_parts(function: Callable[..., Array], *arrays: Array, spare: Array | None = None) -> Array:
@@ -25,9 +39,7 @@ def by_parts(function: Callable[..., Array], *arrays: Array, spare: Array | None
     with np.errstate(all="ignore"):
         if first.size <= LARGE:
             return np.asarray(function(*arrays))
-        rows = max(1, LARGE // 2 * len(first) // first.size)
-        for start in range(0, len(first), rows):
-            part = slice(start, start + rows)
+        for part in parts(first.shape):
             made = function(*(a[part] for a in arrays))
             if out is None:
                 out = np.empty(first.shape, made.dtype)

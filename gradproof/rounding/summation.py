@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from gradproof.rounding.bound import C
-from gradproof.rounding.parts import LARGE
+from gradproof.rounding.parts import LARGE, Part, parts
 
 _COUNTED = frozenset(
     """convolution convolution_backward index_add index_put put scatter_add
@@ -64,9 +64,23 @@ def add_sum(
         noise = noise * length
     else:
         return
-    sizes = [a.abs() if _is_floating(a) else a for a in args]
-    total = torch.nan_to_num(_result(func(*sizes), i), nan=0.0, posinf=0.0)
+    total = torch.nan_to_num(_of_sizes(base, func, args, i), nan=0.0, posinf=0.0)
     out.addcmul_(total, noise, value=reach / (2 * C))
+
+
+def _of_sizes(base: str, func: Callable[..., Any], args: Sequence[Any], i: int) -> torch.Tensor:
+    """The operation's result on magnitudes; no large copy is made of them where rows are summed."""
+    first, *others = args
+    axes = others[0] if others and base in _OF_ONE else None
+    if (
+        isinstance(axes, list)
+        and axes
+        and first.numel() > LARGE
+        and all(a % first.ndim for a in axes)
+    ):
+        rows = (func(first[part].abs(), *others) for part in parts(first.shape))
+        return torch.cat(list(rows))
+    return _result(func(*(a.abs() if _is_floating(a) else a for a in args)), i)
 
 
 def _count(func: Callable[..., Any], args: Sequence[Any], i: int) -> torch.Tensor:
@@ -95,24 +109,24 @@ def _length(base: str, args: Sequence[Any], out: torch.Tensor) -> int:
     return int(last.shape[-2] if last.ndim > 1 else last.shape[0])
 
 
-def underflow(base: str, args: Sequence[Any], out: torch.Tensor, noise: torch.Tensor) -> None:
+def underflow(
+    base: str, args: Sequence[Any], out: torch.Tensor, part: Part, noise: torch.Tensor
+) -> None:
     """Disturb results below the smallest normal number by anything down to 0, and lost products.
 
-    noise     as in `add_sum`
+    part      the part of `out` that is looked at
+    noise     as in `add_sum`, of this part
     """
-    limits = torch.finfo(out.dtype)
-    parts = torch.split(out.reshape(-1), LARGE) if out.numel() > LARGE else (out,)
-    if not any(_below(part, limits.tiny).any() for part in parts):
+    limits, piece = torch.finfo(out.dtype), out[part]
+    if not piece.numel() or piece.abs().min() >= limits.tiny:
         return
-    below = _below(out, limits.tiny)
-    out.mul_(torch.where(below, 1 - noise.abs() / limits.eps, 1))  # |noise| ≤ 2u = eps
+    below = piece.abs() < limits.tiny
+    if not below.any():  # NaN is not above either
+        return
+    piece.mul_(torch.where(below, 1 - noise.abs() / limits.eps, 1))  # |noise| ≤ 2u = eps
     if base in _OF_TWO and out is not args[0]:
-        x, y = args[:2]
-        lost = (out == 0) & (x != 0) & (y != 0)
+        x, y = (torch.as_tensor(a).expand(out.shape)[part] for a in args[:2])
+        lost = (piece == 0) & (x != 0) & (y != 0)
         if base == "div":
-            lost &= torch.isfinite(torch.as_tensor(y))
-        out.add_(torch.where(lost, torch.sign(noise) * limits.smallest_normal * limits.eps, 0))
-
-
-def _below(out: torch.Tensor, least: float) -> torch.Tensor:
-    return (out < least).logical_and_(out > -least)  # |out| would be a large copy
+            lost &= torch.isfinite(y)
+        piece.add_(torch.where(lost, torch.sign(noise) * limits.smallest_normal * limits.eps, 0))
