@@ -20,8 +20,11 @@ from gradproof.diagnosis.more_roundings import in_float32, too_many
 from gradproof.diagnosis.rules import missing_term, where_wrong, whole_array
 from gradproof.diagnosis.rules.absent_cotangent import absent_cotangent
 from gradproof.diagnosis.rules.absent_gradient import absent_gradient
-from gradproof.diagnosis.rules.axis_sums import summed_otherwise
+from gradproof.diagnosis.rules.axis_sums import spread_otherwise, summed_otherwise
+from gradproof.diagnosis.rules.constant_offset import constant_offset
+from gradproof.diagnosis.rules.exchanged_share import exchanged_share
 from gradproof.diagnosis.rules.formula import formula
+from gradproof.diagnosis.rules.means import means
 from gradproof.diagnosis.rules.missing_along_axis import (
     missing_array,
     missing_on_longer_axes,
@@ -31,10 +34,11 @@ from gradproof.diagnosis.rules.missing_term import missing_factor
 from gradproof.diagnosis.rules.network_wiring import lost_uses
 from gradproof.diagnosis.rules.optimizer_update import update
 from gradproof.diagnosis.rules.other_cotangent import cotangent
-from gradproof.diagnosis.rules.other_options import exchanged, otherwise
+from gradproof.diagnosis.rules.other_options import exchanged, otherwise, parts
 from gradproof.diagnosis.rules.overwritten import overwritten
 from gradproof.diagnosis.rules.reordered import reordered
 from gradproof.diagnosis.rules.special_points import special
+from gradproof.diagnosis.rules.variance import variance
 from gradproof.judge.verdict import Finding
 from gradproof.oracle.tensors import fewer_samples
 from gradproof.subject.low_precision import LOW
@@ -51,16 +55,21 @@ RULES: dict[Rule, tuple[type, ...]] = {
     lost_uses: NETWORK,
     special: LAYER,
     exchanged: LAYER + UPDATE,
+    whole_array.other_output: LAYER,
     whole_array.dead: LAYER + UPDATE,
     whole_array.zero: ALL,
+    variance: LAYER,
+    exchanged_share: LAYER,
     whole_array.same_multiple: ALL,
     whole_array.multiple: ALL,
+    spread_otherwise: LAYER,
     reordered: ALL,
     whole_array.other_argument: ALL,
     otherwise: LAYER + UPDATE,
     where_wrong.repeated: LAYER + NETWORK,
     summed_otherwise: LAYER + NETWORK,
     cotangent: LAYER,
+    constant_offset: LAYER,
     where_wrong.values: ALL,
     where_wrong.regions: LAYER,
     update: UPDATE,
@@ -68,14 +77,18 @@ RULES: dict[Rule, tuple[type, ...]] = {
     where_wrong.explained: ALL,
     missing_term.factor: ALL,
     missing_term.term: ALL,
+    whole_array.added_gradient: LAYER,
+    whole_array.nearly_right: ALL,
+    means: LAYER,
     missing_array: ALL,
     formula: LAYER,
     missing_saved: LAYER,
     missing_on_longer_axes: LAYER,
     whole_array.next_step: UPDATE,
+    whole_array.on_longer_axes: LAYER,
     whole_array.zero_here: ALL,
-    whole_array.nearly_right: ALL,
     overwritten: LAYER,
+    parts: LAYER,
     where_wrong.indices: ALL,
     whole_array.unknown: ALL,
 }
@@ -84,6 +97,9 @@ EXACT: tuple[Rule, ...] = (
     whole_array.multiple,
     reordered,
     whole_array.other_argument,
+    whole_array.other_output,
+    whole_array.added_gradient,
+    spread_otherwise,
     missing_factor,
     missing_array,
     missing_saved,

@@ -34,6 +34,7 @@ class Evidence:
     arrays           the case's floating arrays, and y, by name; indices: its integer arrays
     cotangents       dy, dy1, …: one for each output that has one
     other_gradients  PyTorch's gradients of the other arguments; right: those that manual has right
+    other_outputs    PyTorch's other outputs
     others           the same array on fresh inputs, where it disagrees too; see `again`
     """
 
@@ -49,6 +50,7 @@ class Evidence:
     indices: dict[str, Array]
     cotangents: dict[str, Array]
     other_gradients: dict[str, Array]
+    other_outputs: dict[str, Array]
     right: frozenset[str]
     finding: Finding
     others: tuple[Evidence, ...] = ()
@@ -173,9 +175,8 @@ class Evidence:
                 made = as_arrays(ReferenceStep(self.subject, there)())
                 return _wide(flat(*made)[self.quantity])
             other = replace(case, layer=layer, arrays=arrays)
-            if not _fits_forward(other):
-                return None
-            return self._result(self.subject.twin, other, tuple(dy) or case.dy)
+            pulled = _placed(other, dy or case.dy)
+            return self._result(self.subject.twin, other, pulled)
         except Exception:  # noqa: BLE001  (arrays that do not fit may raise anything)
             return None
 
@@ -187,12 +188,28 @@ class Evidence:
         return hull is not None and bool((hull[0] < hull[1])[self.over].all())
 
 
-def _fits_forward(case: Case) -> bool:
-    """Whether the hand-written forward takes the case's arrays and returns the right shapes."""
+def _placed(case: Case, dy: Sequence[Array | None]) -> tuple[Array | None, ...]:
+    """The cotangents for the shapes that the hand-written forward gives: cut, or zeros at the end.
+
+    Raises    ValueError where it has outputs of another rank
+    """
     if isinstance(case, NetworkCase):
-        return True
-    pairs = zip(ran(case).outputs, case.dy, strict=True)
-    return all(d is None or y.shape == d.shape for y, d in pairs)
+        return tuple(dy)
+    placed: list[Array | None] = []
+    for y, d in zip(ran(case).outputs, dy, strict=True):
+        if d is not None and y.shape != d.shape:
+            common = tuple(slice(min(pair)) for pair in zip(y.shape, d.shape, strict=True))
+            made = np.zeros(y.shape, d.dtype)
+            made[common] = d[common]
+            d = made  # noqa: PLW2901
+        placed.append(d)
+    return tuple(placed)
+
+
+def in_words(axes: Sequence[int]) -> str:
+    """Such as "axis 1", or "axes 0, 2 and 3"."""
+    *most, last = map(str, axes)
+    return f"axes {', '.join(most)} and {last}" if most else f"axis {last}"
 
 
 def stretches(array: Array, onto: Array) -> bool:
@@ -241,6 +258,7 @@ def _evidence(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -
         indices={n: a for n, a in arrays.items() if a.dtype.kind == "i"},
         cotangents={n: _wide(d) for n, d in cotangents.items()},
         other_gradients={n: _wide(g) for n, g in others.items() if n in case.arrays},
+        other_outputs={n: _wide(g) for n, g in others.items() if n not in case.arrays},
         right=frozenset(f.quantity for f in siblings if not f.failed),
         finding=finding,
     )

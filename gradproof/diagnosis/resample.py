@@ -129,6 +129,35 @@ def larger(subject: Subject, finding: Finding) -> Found:
         yield from _wrong(finding, _tried(partial(_findings, subject, grown)))
 
 
+def stretched(subject: Subject, finding: Finding) -> Found:
+    """Yield the finding on the same array, right or wrong, where one argument's axis is longer.
+
+    Lengths that are equal by chance in a small case are then told apart. Nothing for an optimiser
+    or a network.
+    """
+    case = finding.case
+    if isinstance(case, (UpdateCase, NetworkCase)):
+        return
+    for name, a in case.arrays.items():
+        for axis in range(a.ndim if a is not None and a.size else 0):
+            r = np.random.default_rng([case.seed, axis])
+            arrays = {n: in_double(b) for n, b in case.arrays.items()}
+            arrays[name] = _lengthened(a, axis, r)
+            grown = replace(case, arrays=arrays, dtype="float64", hazards=("normal",) * 3, dy=())
+            found = _tried(partial(_findings, subject, grown))
+            same = _same_array(finding, found)
+            if same is not None and _finite(same):
+                yield same, [f for f in found if f is not same]
+
+
+def spread(subject: Subject, finding: Finding) -> Found:
+    """Yield the finding on the same array, right or wrong, on inputs of sizes far apart."""
+    for found in _cases(subject, finding, _scattered):
+        same = _same_array(finding, found)
+        if same is not None and _finite(same):
+            yield same, [f for f in found if f is not same]
+
+
 def _findings(subject: Subject, case: Case) -> Sequence[Finding]:
     budget.check()
     _check_accepted(subject, case)
@@ -168,6 +197,13 @@ def _grown(a: Array | None, longer: Mapping[int, int], r: np.random.Generator) -
     if a is None or not a.size:
         return a
     drawn = r.choice(a.ravel(), tuple(longer.get(n, n) for n in a.shape))
+    return _moved(drawn, r) if a.dtype.kind == "f" else np.asarray(drawn, dtype=a.dtype)
+
+
+def _lengthened(a: Any, axis: int, r: np.random.Generator) -> Any:
+    """An array of similar numbers with one axis longer by two."""
+    shape = tuple(n + 2 * (i == axis) for i, n in enumerate(a.shape))
+    drawn = r.choice(a.ravel(), shape)
     return _moved(drawn, r) if a.dtype.kind == "f" else np.asarray(drawn, dtype=a.dtype)
 
 
@@ -247,6 +283,14 @@ def _turned(a: Array | None, r: np.random.Generator) -> Any:
     return (
         None if a is None else np.asarray(_sized(a, r) * np.where(r.random(a.shape) < 0.9, -1, 1))
     )
+
+
+def _scattered(a: Array | None, r: np.random.Generator) -> Any:
+    """Every entry of a size of its own, from a hundredth to 30, with signs of either sort."""
+    if a is None:
+        return None
+    sign = np.where(r.random(a.shape) < 0.5, -1, 1) if (a < 0).any() or r.random() < 0.5 else 1
+    return np.asarray(sign * 10 ** r.uniform(-2, 1.5, a.shape))
 
 
 def _off(a: Array | None, r: np.random.Generator) -> Any:

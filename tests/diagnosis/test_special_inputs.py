@@ -44,7 +44,7 @@ TANH = case_of(Tanh(), x=normal(4, 5))
         (
             case_of(ELU(alpha=-0.5), x=np.array(-1.4)),
             lambda g, s, d: d,
-            "only where x is negative",
+            "only where x is negative: dy itself, the factor of the layer's derivative is missing",
         ),
         (
             TANH,

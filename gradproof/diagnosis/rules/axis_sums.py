@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from gradproof.arrays import Array
-from gradproof.diagnosis.evidence import Evidence
+from gradproof.diagnosis.evidence import Evidence, in_words, stretches
 
 
 def summed_otherwise(e: Evidence) -> str:
@@ -27,6 +27,27 @@ def summed_otherwise(e: Evidence) -> str:
             if _same(one, e.manual, e.bound):
                 return f"the sum over axis {said} is missing: only the {where} entry is taken"
     return ""
+
+
+def spread_otherwise(e: Evidence) -> str:
+    """A cotangent spread along other axes than the right ones: a sum's or mean's gradient."""
+    for d in e.cotangents.values():
+        missing = e.manual.ndim - d.ndim
+        ways = itertools.combinations(range(e.manual.ndim), missing) if missing > 0 else ()
+        made = {axes: np.expand_dims(d, axes) for axes in ways}
+        fitting = {axes: a for axes, a in made.items() if stretches(a, e.manual)}
+        right = [axes for axes, a in fitting.items() if _multiple(e, a, e.reference)]
+        for axes, a in fitting.items():
+            if right and axes not in right and _multiple(e, a, e.manual):
+                return f"dy is spread along {in_words(axes)} instead of {in_words(right[0])}"
+    return ""
+
+
+def _multiple(e: Evidence, made: Array, of: Array) -> bool:
+    """Whether an array is a multiple of this one, broadcast."""
+    made = np.broadcast_to(made, of.shape)
+    size = float((made * made).sum())
+    return size > 0 and bool(of.any()) and e.fits(float((made * of).sum()) / size * made, None, of)
 
 
 def _same(made: Array, expected: Array, bound: Array) -> bool:

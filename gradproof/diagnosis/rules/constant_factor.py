@@ -79,6 +79,14 @@ def _elsewhere(cases: Sequence[Evidence]) -> Iterator[tuple[Evidence, float]]:
             yield c, float(factors.flat[0])
 
 
+def _whole_options(e: Evidence) -> Iterator[tuple[str, int]]:
+    layer = e.case.target
+    for field in dataclasses.fields(layer) if dataclasses.is_dataclass(layer) else ():
+        value = getattr(layer, field.name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            yield field.name, value
+
+
 def _numbers(e: Evidence) -> Iterator[tuple[float, str, bool]]:
     """Yield (value, name, whether it counts entries) of numbers that a factor may be."""
     if dataclasses.is_dataclass(e.case.target):
@@ -112,6 +120,11 @@ def _numbers(e: Evidence) -> Iterator[tuple[float, str, bool]]:
         if array.ndim > 1:
             yield array.size / max(len(array), 1), f"the number of entries of {name}[0]", True
     for index, places in e.indices.items():
+        for option, value in _whole_options(e):
+            kept = np.count_nonzero(places != value)
+            if 0 < kept < places.size:
+                share = f"the share of {index} that is not {option}"
+                yield kept / places.size, f"{share}: a mean that counts what is ignored?", False
         for name, array in e.arrays.items():
             if array.ndim == 1 and e.case.kinds.get(name) == "buffer":
                 known = places[(places >= 0) & (places < len(array))]

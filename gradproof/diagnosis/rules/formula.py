@@ -25,6 +25,8 @@ LARGEST = 4096
 """The most entries in all cases together: more would take too much memory."""
 FEW = 6
 """The fewest wrong entries in all cases together: fewer may fit a formula by chance."""
+MANY = 16
+"""The fewest entries for a term that explains the difference, but not the rest."""
 FACTORS = 20
 """Up to so many factors are multiplied three at a time, more of them two at a time."""
 _PARALLEL, _NEAR = 1 - 1e-6, 1e-8
@@ -74,7 +76,8 @@ def _told(terms: dict[str, Array], manual: Array, reference: Array) -> str:
     pair = next(whole, None)
     said = "" if pair else _alone(terms, table, manual, reference)
     pair = pair or next(part, None)
-    return said or (_in_words(names[pair[0]], names[pair[1]]) if pair else "")
+    said = said or (_in_words(names[pair[0]], names[pair[1]]) if pair else "")
+    return said or _some_term(terms, manual, reference)
 
 
 def _alone(terms: dict[str, Array], table: Array, manual: Array, reference: Array) -> str:
@@ -89,6 +92,17 @@ def _alone(terms: dict[str, Array], table: Array, manual: Array, reference: Arra
         if _is_one_of(reference + residual / 2, table):
             return f"the sign of the term proportional to {name}"
     return ""
+
+
+def _some_term(terms: dict[str, Array], manual: Array, reference: Array) -> str:
+    """A term that the residual is a multiple of, whatever else there is."""
+    if manual.size < MANY:
+        return ""
+    table = np.stack(list(terms.values()))
+    found = [list(terms)[i] for i in _fitting(table, manual - reference)]
+    if not found:
+        return ""
+    return f"a term proportional to {min(found, key=len)} is missing, or has another factor"
 
 
 def _exchanges(

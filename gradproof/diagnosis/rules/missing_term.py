@@ -158,6 +158,8 @@ def missing_factor(e: Evidence) -> str:
     """dy itself, or an array that a product lacks or has once too often."""
     for name, dy in e.cotangents.items():
         if dy.shape == e.manual.shape and e.fits(dy):
+            if not e.reference.any():
+                return f"{name} itself, where it should be zero"
             return f"{name} itself: the factor of the layer's derivative is missing"
     for name, array in e.arrays.items():
         if array.size > 1 and stretches(array, e.manual) and array.any():

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -18,25 +19,41 @@ import numpy as np
 from gradproof.arrays import Array
 from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.diagnosis.evidence import Evidence
-from gradproof.diagnosis.resample import elsewhere
+from gradproof.diagnosis.resample import elsewhere, larger, spread, stretched
 
 Values: TypeAlias = Callable[[Any, Any, Evidence], Iterator[tuple[str, Any]]]
 """(option, its value, evidence) → (in words, another value of it)."""
 Made: TypeAlias = Callable[[Evidence], Array | None]
 """What PyTorch computes for the changed case; None where the change makes no sense."""
+Further: TypeAlias = Callable[[], Iterable[Evidence]]
+"""What judges further cases, once they are needed."""
 
 
 def otherwise(e: Evidence) -> str:
     """As if an option or an argument were a different one."""
-    return first(e, (*_options(e, _values), *_arguments(e), *_state(e)))
+    ways = (*_options(e, _values), *_arguments(e), *_state(e))
+    return first(e, ways, partial(_further, e))
+
+
+def parts(e: Evidence) -> str:
+    """As if one entry of an argument along an axis alone were taken."""
+    given = {n: a for n, a in e.case.arrays.items() if a is not None and a.dtype.kind == "f"}
+    ways = (way for n, a in given.items() if n != e.quantity for way in _parts(n, a))
+    return "" if e.before else first(e, ways, partial(_further, e))
+
+
+def _further(e: Evidence) -> Iterator[Evidence]:
+    """Yield cases of other lengths and sizes; they are judged only if they are asked for."""
+    for sort in (larger, stretched, spread):
+        yield from e.judge_again(sort)
 
 
 def exchanged(e: Evidence) -> str:
     """As if two options were exchanged, or an option p and 1 − p."""
-    return first(e, _options(e, _exchanges))
+    return first(e, _options(e, _exchanges), partial(_further, e))
 
 
-def first(e: Evidence, ways: Iterable[tuple[str, Made]], more: Sequence[Evidence] = ()) -> str:
+def first(e: Evidence, ways: Iterable[tuple[str, Made]], more: Further = tuple) -> str:
     """The first of these changes that explains this case and all others; "" if none does.
 
     more    further cases that it has to explain
@@ -44,7 +61,7 @@ def first(e: Evidence, ways: Iterable[tuple[str, Made]], more: Sequence[Evidence
     return next((f"as if {told}" for told, made in ways if _holds(e, made, more)), "")
 
 
-def _holds(e: Evidence, made: Made, more: Sequence[Evidence]) -> bool:
+def _holds(e: Evidence, made: Made, more: Further) -> bool:
     here = made(e)
     if here is None or here.shape != e.manual.shape or not e.fits(here):
         return False
@@ -52,14 +69,19 @@ def _holds(e: Evidence, made: Made, more: Sequence[Evidence]) -> bool:
         return False
     step = e.judge_next_step()
     later = (step, *step.others) if step else ()
-    return all(
-        _explains(other, made) for other in (*e.others, *later, *e.judge_again(elsewhere), *more)
-    )
+    known = all(_explains(other, made) for other in (*e.others, *later, *e.judge_again(elsewhere)))
+    return known and all(_agrees(other, made) for other in more())
 
 
 def _explains(e: Evidence, made: Made) -> bool:
     there = made(e)
     return there is not None and there.shape == e.manual.shape and e.fits(there)
+
+
+def _agrees(e: Evidence, made: Made) -> bool:
+    """The same, or the change makes no sense there."""
+    there = made(e)
+    return there is None or there.shape != e.manual.shape or e.fits(there)
 
 
 def _options(e: Evidence, values: Values) -> Iterator[tuple[str, Made]]:
@@ -84,7 +106,7 @@ def _values(field: Any, now: Any, e: Evidence) -> Iterator[tuple[str, Any]]:
     if isinstance(now, bool):
         found.append(not now)
     elif isinstance(now, float):
-        found += [0.0, 1.0, 1 - now, -now]
+        found += [0.0, 1.0, 1 - now, -now, math.inf]
     elif isinstance(now, int):
         rank = max((a.ndim for a in e.case.arrays.values() if a is not None), default=0)
         found += range(-rank, rank)
@@ -117,11 +139,41 @@ def _arguments(e: Evidence) -> Iterator[tuple[str, Made]]:
             yield f"{name} were left out", _changing(name, np.ones_like)
         if a.ndim > 1 and a.shape[-1] == a.shape[-2] > 1:
             yield f"{name} were transposed", _changing(name, _transposed)
+        for axis, n in enumerate(a.shape if e.case.kinds[name] == "real" else ()):
+            if n > 1 and n % 2 == 0:
+                told = f"the halves of {name} along axis {axis} were exchanged"
+                yield told, _changing(name, partial(_halves_exchanged, axis))
         for axes in _reversible(a) if e.case.kinds[name] == "param" else ():
             yield f"{name} were reversed along {axes}", _changing(name, partial(np.flip, axis=axes))
     for (one, a), (other, b) in itertools.combinations(given.items(), 2):
         if a.shape == b.shape:
             yield f"{one} and {other} were exchanged", _exchanging(one, other)
+
+
+def _parts(name: str, a: Array) -> Iterator[tuple[str, Made]]:
+    """Yield that some entries of an argument alone were taken."""
+    for axis in (axis for axis, n in enumerate(a.shape) if n > 1):
+        for where, at in (("first", 0), ("last", -1)):
+            one = f"only the {where} entry of {name} along axis {axis}"
+            counted = f"{one} counted: a sum is missing"
+            yield counted, _changing(name, partial(_others_zero, axis, at))
+            chosen = f"{one} were chosen, for all (wrong mask or index?)"
+            yield chosen, _changing(name, partial(_for_all, axis, at))
+
+
+def _others_zero(axis: int, at: int, a: Array) -> Array:
+    kept = np.zeros_like(a)
+    place = (slice(None),) * axis + (at,)
+    kept[place] = a[place]
+    return kept
+
+
+def _for_all(axis: int, at: int, a: Array) -> Array:
+    return np.repeat(np.take(a, [at], axis), a.shape[axis], axis)
+
+
+def _halves_exchanged(axis: int, a: Array) -> Array:
+    return np.roll(a, a.shape[axis] // 2, axis)
 
 
 def _reversible(a: Array) -> Iterator[tuple[int, ...]]:

@@ -15,6 +15,8 @@ _AXES = 4
 """Up to so many axes, all their orders are tried."""
 _EDGE = 2
 """Shifts of up to so many places past an edge are tried."""
+_APART = 16
+"""Nearer than so many bounds, an entry may be the wrong one's own right number."""
 _SHIFTS = 32
 """Up to this length of an axis, all shifts along it are tried."""
 
@@ -28,7 +30,45 @@ def _named(e: Evidence) -> str:
     for told, turned, bound in _orders(e.reference, e.bound):
         if turned.shape == e.manual.shape and e.fits(turned, bound):
             return told
-    return _cut_off(e) or _misplaced(e)
+    return _read_otherwise(e) or _joined(e) or _cut_off(e) or _at_the_start(e) or _misplaced(e)
+
+
+def _read_otherwise(e: Evidence) -> str:
+    """A cotangent reshaped with its axes in another order."""
+    for name, d in e.cotangents.items():
+        if (
+            d.size != e.manual.size
+            or d.ndim > _AXES
+            or not e.fits(d.reshape(e.manual.shape), None, e.reference)
+        ):
+            continue
+        for order in itertools.permutations(range(d.ndim)):
+            if e.fits(np.transpose(d, order).reshape(e.manual.shape)):
+                return f"transposed: as if {name} were reshaped with its axes in the order {order}"
+    return ""
+
+
+def _joined(e: Evidence) -> str:
+    """Its halves joined along another axis than they are cut along."""
+    right, axes = e.reference, range(e.reference.ndim)
+    for cut, joint in itertools.permutations(axes, 2):
+        if right.shape[cut] % 2 == 0 and right.size:
+            made = np.concatenate(np.split(right, 2, axis=cut), axis=joint).reshape(right.shape)
+            if e.fits(made):
+                return (
+                    f"in another order: as if its halves were joined along axis {joint}, not {cut}"
+                )
+    return ""
+
+
+def _at_the_start(e: Evidence) -> str:
+    """The numbers that are not zero stand in the right order, but from the start on."""
+    manual, right = e.manual.ravel(), e.reference.ravel()
+    kept = right[right != 0]
+    moved = 1 < kept.size < right.size and not manual[kept.size :].any()
+    if moved and np.array_equal(manual[: kept.size], kept):
+        return "in another order: the right numbers are shifted to the start"
+    return ""
 
 
 def _cut_off(e: Evidence) -> str:
@@ -97,7 +137,12 @@ def _misplaced(e: Evidence) -> str:
     numbers = e.manual[wrong]
     above = np.searchsorted(right, numbers).clip(1, right.size - 1)
     near = np.minimum(np.abs(right[above] - numbers), np.abs(right[above - 1] - numbers))
-    if wrong.sum() < 2 or not (near <= 2 * e.bound[wrong] + 1e-14 * np.abs(numbers)).all():
+    near_by = (e.error[wrong] <= _APART * e.bound[wrong]).any()
+    if (
+        wrong.sum() < 2
+        or near_by
+        or not (near <= 2 * e.bound[wrong] + 1e-14 * np.abs(numbers)).all()
+    ):
         return ""
     if (np.abs(np.sort(e.manual, axis=None) - right) <= 2 * e.bound.max()).all():
         return "the right numbers in another order"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gradproof.arrays import Array
 from gradproof.diagnosis.evidence import Evidence, joined
-from gradproof.diagnosis.resample import elsewhere
+from gradproof.diagnosis.resample import elsewhere, spread
 from gradproof.diagnosis.rules.constant_factor import factor_between
 
 FEW = 4
 """The fewest entries on either side: with fewer, a value may separate them by chance."""
+
+_SMALL = 1e-3
+"""Entries that are smaller beside the usual wrong one do not count as right."""
 
 
 def values(e: Evidence) -> str:
@@ -24,13 +29,20 @@ def regions(e: Evidence) -> str:
     """Wrong exactly where an argument is on one side of a value, over several cases."""
     if not e.is_layer:
         return ""
-    cases = (e, *e.others, *e.judge_again(elsewhere))
+    near = (e, *e.others, *e.judge_again(elsewhere))
+    return _region(e, near) or _region(e, (*near, *e.judge_again(spread)))
+
+
+def _region(e: Evidence, cases: Sequence[Evidence]) -> str:
     over, manual, reference = (joined(cases, s) for s in ("over", "manual", "reference"))
-    well = ~over & (reference != 0)
+    size = np.abs(reference)
+    usual = np.median(size[over]) if over.any() else 0.0
+    well = ~over & (size > _SMALL * usual)  # what is nearly zero is right by chance
     if min(over.sum(), well.sum()) < FEW:
         return ""
     how = "" if manual[over].any() else ": zero, and should not be"
     how = how if reference[over].any() else ": should be zero"
+    how = how or _is_dy(cases)
     for name, array in {**e.arrays, **e.cotangents}.items():
         if name.startswith("y") or array.shape != e.over.shape:
             continue
@@ -40,6 +52,13 @@ def regions(e: Evidence) -> str:
         if side:
             return f"only where {side}{how}"
     return ""
+
+
+def _is_dy(cases: Sequence[Evidence]) -> str:
+    """That the wrong entries are those of a cotangent, in all cases."""
+    wrong = [c for c in cases if c.over.any()]
+    said = {cotangent_itself(c, c.over) for c in wrong}
+    return f": {said.pop()}" if len(said) == 1 and "" not in said else ""
 
 
 def _side(name: str, wrong: Array, well: Array) -> str:
@@ -114,6 +133,11 @@ def _at_values(e: Evidence, right: Array) -> str:
             if wrong.min() > well.max() or wrong.max() < well.min():
                 side, edge = (">", well.max()) if wrong.min() > well.max() else ("<", well.min())
                 return f"only where {name} {side} {edge:.3g}"
+    for name, array in e.indices.items():
+        if array.shape == e.over.shape:
+            number = int(array[e.over].flat[0])
+            if (array[e.over] == number).all() and not (array[right] == number).any():
+                return f"only where {name} is {number}"
     return "only at kinks or ties (wrong mask?)" if e.at_kink() else ""
 
 
@@ -125,6 +149,8 @@ def _at_indices(e: Evidence) -> str:
         if len(places) == 1 and length > 1:
             what = {(0, 2): "row", (1, 2): "column"}.get((axis, e.over.ndim), f"axis {axis}, index")
             return f"only {what} {places[0]}" + (" (the last)" if places[0] == length - 1 else "")
+        if set(places) == set(range(1, length)) and length > 2:
+            return f"only where the index along axis {axis} is above 0"
         if length > 2 and set(places) <= {0, length - 1}:
             return f"only the edges of axis {axis}"
     return ""

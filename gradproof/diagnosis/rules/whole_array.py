@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from gradproof.diagnosis.evidence import Evidence
-from gradproof.diagnosis.resample import elsewhere, larger
+from gradproof.diagnosis.resample import elsewhere, larger, spread, stretched
 from gradproof.diagnosis.rules import missing_term, where_wrong
 from gradproof.diagnosis.rules.constant_factor import factor_between
 from gradproof.diagnosis.rules.optimizer_update import update
 from gradproof.diagnosis.rules.other_cotangent import cotangent
 from gradproof.diagnosis.rules.other_options import otherwise
+
+_NEAR = 1e-3
+"""A relative error below this is small."""
 
 
 def not_finite(e: Evidence) -> str:
@@ -25,13 +28,17 @@ def not_finite(e: Evidence) -> str:
 
 def dead(e: Evidence) -> str:
     """The right gradient is zero: explain what the wrong one holds instead."""
-    return "" if e.reference.any() else otherwise(e) or cotangent(e) or where_wrong.regions(e)
+    if e.reference.any():
+        return ""
+    said = otherwise(e) or cotangent(e)
+    return f"{said}, where it should be zero" if said else where_wrong.regions(e)
 
 
 def zero(e: Evidence) -> str:
     """One side is zero wherever the two differ."""
     said = zero_here(e)
-    fresh = (*e.judge_again(elsewhere), *e.judge_again(larger)) if said else ()
+    sorts = (elsewhere, spread, larger, stretched) if said else ()
+    fresh = (c for sort in sorts for c in e.judge_again(sort))
     return said if all(zero_here(c) == said or not c.reference.any() for c in fresh) else ""
 
 
@@ -65,10 +72,43 @@ def _or_exchanged(e: Evidence, said: str) -> str:
 def other_argument(e: Evidence) -> str:
     """The gradient of another argument."""
     for name, gradient in e.other_gradients.items():
-        if gradient.shape == e.manual.shape and e.fits(gradient):
+        same = gradient.shape == e.manual.shape and e.fits(gradient)
+        if same and all(_is_gradient_of(name, c) for c in e.judge_again(stretched)):
             or_ = ", or a factor is missing" if name in e.right else ""
             return f"the gradient of {name}: swapped arguments{or_}"
     return ""
+
+
+def _is_gradient_of(name: str, e: Evidence) -> bool:
+    gradient = e.other_gradients.get(name)
+    if gradient is None or not e.over.any():
+        return True
+    return gradient.shape == e.manual.shape and e.fits(gradient)
+
+
+def other_output(e: Evidence) -> str:
+    """Another output."""
+    for name, output in e.other_outputs.items():
+        if output.shape == e.manual.shape and output.any() and e.fits(output):
+            return f"the output {name}: swapped outputs"
+    return ""
+
+
+def added_gradient(e: Evidence) -> str:
+    """The right gradient, and the gradient of another argument."""
+    for name, gradient in e.other_gradients.items():
+        if gradient.shape == e.manual.shape and gradient.any():
+            for told, made in (("added", gradient), ("taken off", -gradient)):
+                if e.fits(e.reference + made):
+                    return f"the gradient of {name} is {told}: a term too many"
+    return ""
+
+
+def on_longer_axes(e: Evidence) -> str:
+    """Where the wrong entries lie if an axis is longer: of a few entries all may be wrong."""
+    wrong = (c for c in e.judge_again(stretched) if c.over.any())
+    said = next(filter(None, (where_wrong.explained(c) for c in wrong)), "")
+    return said and f"on a longer axis, {said}"
 
 
 def next_step(e: Evidence) -> str:
@@ -81,13 +121,19 @@ def next_step(e: Evidence) -> str:
 
 
 def nearly_right(e: Evidence) -> str:
-    """Every wrong entry is nearly right."""
-    with np.errstate(all="ignore"):
-        relative = (e.error / np.abs(e.reference))[e.over]
-    greatest = float(relative.max(initial=0.0))
-    if not greatest < 1e-3:
+    """Every wrong entry is nearly right, on inputs of other sizes too."""
+    greatest = _relative(e)
+    there = [_relative(c) for c in e.judge_again(elsewhere) if c.over.any()]
+    if not greatest < _NEAR or (there and not np.median(there) < _NEAR):
         return ""
     return f"off by {greatest:.1g} of the value: eps at the wrong place, or precision lost"
+
+
+def _relative(e: Evidence) -> float:
+    """The greatest relative error of the wrong entries."""
+    with np.errstate(all="ignore"):
+        relative = (e.error / np.abs(e.reference))[e.over]
+    return float(np.nan_to_num(relative, nan=np.inf).max(initial=0.0))
 
 
 def unknown(e: Evidence) -> str:

@@ -1,0 +1,27 @@
+"""An output that is off by the same number wherever it is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradproof.diagnosis.evidence import Evidence
+from gradproof.diagnosis.resample import elsewhere, spread
+
+FEW = 4
+"""The fewest wrong entries in all cases together."""
+_EXACT = 1e-9
+
+
+def constant_offset(e: Evidence) -> str:
+    """The same number added to every wrong entry, in all cases."""
+    if e.is_gradient or not e.is_layer:
+        return ""
+    cases = (*e.exact, *e.judge_again(elsewhere), *e.judge_again(spread))
+    off = np.concatenate([np.ravel((c.manual - c.reference)[c.over]) for c in cases])
+    noise = np.concatenate([np.ravel(c.bound[c.over]) for c in cases])
+    if off.size < FEW or len({c.reference.tobytes() for c in cases}) < FEW:
+        return ""
+    number = float(np.median(off))
+    if not (np.abs(off - number) <= 2 * noise + _EXACT * abs(number)).all():
+        return ""
+    return f"off by a constant, {number:.4g}, wherever it is wrong"
