@@ -38,6 +38,7 @@ from gradproof.diagnosis.rules.other_options import exchanged, otherwise, parts
 from gradproof.diagnosis.rules.overwritten import overwritten
 from gradproof.diagnosis.rules.reordered import reordered
 from gradproof.diagnosis.rules.special_points import special
+from gradproof.diagnosis.rules.unfilled import unfilled
 from gradproof.diagnosis.rules.variance import variance
 from gradproof.judge.verdict import Finding
 from gradproof.oracle.tensors import fewer_samples
@@ -124,7 +125,7 @@ def diagnose(
 
 def _cause(subject: Subject, finding: Finding, siblings: Sequence[Finding]) -> str:
     if finding.cause or finding.comparison is None:
-        return finding.cause
+        return unfilled(finding) or finding.cause
     if finding.case.precision in LOW:
         precise, others = in_float32(subject, finding)
         said = too_many(finding, precise)

@@ -134,13 +134,13 @@ def _linear(scaled: Array | None, g: Array, agrees: Callable[[Array, Array], boo
 
 
 @contextmanager
-def poisoned() -> Iterator[None]:
-    """Fill uninitialised memory with NaN, so that reading it shows."""
+def poisoned(value: float = np.nan) -> Iterator[None]:
+    """Fill uninitialised memory with NaN, or another value, so that reading it shows."""
     empty, empty_like = np.empty, np.empty_like
 
     def poison(array: Array) -> Array:
         if array.dtype.kind in "fc":
-            array.fill(np.nan)
+            array.fill(value)
         return array
 
     numpy: Any = np

@@ -15,6 +15,7 @@ from manual.layers.norm import BatchNorm1d, BatchNorm2d
 from manual.layers.reduce import Sum
 from manual.layers.shape import Concatenate, Slice, Split, Unflatten
 from manual.layers.softmax import Softmin
+from manual.layers.sparse import Embedding
 from manual.losses.cross_entropy import CrossEntropyLoss, NLLLoss
 from manual.losses.divergence import PoissonNLLLoss
 from tests.catalogue import bugs
@@ -203,3 +204,19 @@ def test_channels_read_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(Conv2d, "backward", backward)
     assert cause_of(GROUPS) == "as if axis 0 of dy were read as 2 × 3 and transposed"
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        ("slice-uninitialised", case_of(Slice(0, 0, 1), x=normal(3))),
+        (
+            "embedding-never-cleared",
+            case_of(Embedding(), x=np.array([0]), weight=normal(3, 2)),
+        ),
+    ],
+)
+def test_memory_that_is_never_filled(name: str, case: Any) -> None:
+    with next(bug for bug in bugs() if bug.name == name).planted():
+        said = cause_of(case)
+    assert "memory that is never filled (np.empty?), which may be not a number" in said
