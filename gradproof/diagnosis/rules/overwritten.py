@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import numpy as np
 
 from gradproof.arrays import Array
 from gradproof.cases.case import wide
 from gradproof.diagnosis.evidence import Evidence
-from gradproof.diagnosis.resample import ran, stretched
+from gradproof.diagnosis.resample import ran
 from gradproof.oracle.layer import Oracle
 from gradproof.subject import passes
 
-MORE = 3
-"""Cases with a longer axis that have to show the same."""
 MOST = 64
 """The most entries of dy: each takes a backward pass on either side."""
 
 
 def overwritten(e: Evidence) -> str:
     """Where entries of dy contribute to one entry, some are lost; nothing else is wrong."""
-    said = _overwritten(e)
-    longer = (c for c in e.judge_again(stretched) if said and c.over.any())
-    return said if all(_overwritten(c) == said for c in islice(longer, MORE)) else ""
-
-
-def _overwritten(e: Evidence) -> str:
     dy = e.case.dy
     alone = len(dy) == 1 and dy[0] is not None and 1 < dy[0].size <= MOST
     if not alone or not e.is_gradient:
