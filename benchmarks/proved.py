@@ -154,7 +154,7 @@ def _against(
 ) -> Comparison:
     """The comparison with its error replaced by the greater distance from what is proved."""
     proof = Comparison(c.manual, c.reference, c.scale)
-    proof.exact, proof.floor = False, c.bound / C
+    proof.exact, proof.floor = False, np.asarray(c.bound / C)
     asked = found.decided[quantity] & ~found.kinks[quantity]
     error = np.fmax(*outside.values()).reshape(asked.shape)
     proof.error = np.where(asked, np.nan_to_num(error), 0.0)
