@@ -123,6 +123,14 @@ def wide(case: Case) -> Case:
     return cast(case, "float64")
 
 
+def lowest(case: Case, low: str) -> Case:
+    """The case in low precision, with all its numbers rounded to it."""
+    case = cast(case, "float32")
+    arrays = {name: rounded(a, low) for name, a in case.arrays.items()}
+    dy = tuple(rounded(d, low) for d in case.dy)
+    return replace(case, arrays=arrays, dy=dy, low=low)
+
+
 def with_arrays(case: Case, arrays: Sequence[Array | None]) -> Case:
     """The case with other arrays, in the order of the names."""
     return replace(case, arrays=dict(zip(case.arrays, arrays, strict=True)))

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from gradproof.arrays import Array, numbered
-from gradproof.cases.case import Case, cast
+from gradproof.cases.case import Case, cast, lowest
 from gradproof.cases.values import MILD, MILD_PARAMETERS, fill
 from gradproof.checking import pairs
 from gradproof.checking.call import Call, Pure, outputs_of
@@ -30,9 +30,14 @@ from gradproof.judge.layer import judge_layer
 from gradproof.judge.verdict import Judgement, fault
 from gradproof.oracle.tensors import ReferenceFault, as_array, fewer_samples
 from gradproof.subject.entries import DTYPES, CaseRules, Spec, real
+from gradproof.subject.low_precision import LOW
 from gradproof.subject.subject import Subject
 
 MODES = ("train", "eval")
+_IN_FLOAT32 = (
+    "; where PyTorch has no such kernel, have the reference compute in x.float() and return "
+    ".to(x.dtype)"
+)
 
 
 def check_module(
@@ -61,7 +66,8 @@ def check_module(
     names        the module's names of parts, parameters or buffers → the reference's, where they
                  differ; a name is replaced wherever it stands in a path
     modes        "train", "eval" or both; the second is left out where it is the same
-    dtypes       "float64", "float32" or both
+    dtypes       of "float64", "float32", "bfloat16" and "float16". In the last two every part may
+                 round once, at the end, and wherever the reference's does
     cases        drawn for each part, in each dtype, beside the chained one
     seed         the same seed draws the same
 
@@ -84,7 +90,7 @@ def check_module(
     pair.check_names()
     pair.parameters()  # it says what does not belong together
     drawn_from = inputs_of(inputs, (), need_gradient=False)
-    drawn = Drawing(pair, drawn_from, dtypes_of(dtypes), cases, seed)
+    drawn = Drawing(pair, drawn_from, dtypes_of(dtypes, (*DTYPES, *LOW)), cases, seed)
     verdict = ModuleVerdict(type(module).__name__, [])
     for mode in dict.fromkeys(modes):
         if verdict and mode != modes[0] and drawn.same_in_both_modes():
@@ -105,32 +111,57 @@ class Drawing:
     cases: int
     seed: int
 
-    def _arguments(self) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+    def _arguments(self, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
         made = {}
         for i, (name, entry) in enumerate(self.inputs.entries.items()):
             r = np.random.default_rng([self.seed, i])
             tensor = torch.from_numpy(np.array(fill(entry, "normal", r, "float64")))
+            tensor = tensor.to(dtype) if tensor.is_floating_point() else tensor
             made[name] = tensor.requires_grad_(self.inputs.kinds[name] == "real")
         return ((), made) if self.inputs.named else (tuple(made.values()), {})
 
-    def calls(self, training: bool) -> dict[str, Call]:
+    def calls(self, training: bool, dtype: torch.dtype = torch.float64) -> dict[str, Call]:
         """The calls of all parts in one run of the reference."""
-        return pairs.calls(self.pair.copied(torch.float64, training), *self._arguments())
+        return pairs.calls(self.pair.copied(dtype, training), *self._arguments(dtype))
 
-    def _run(self, whole: Module, training: bool) -> list[Tensor]:
+    def by_precision(self) -> dict[str, list[str]]:
+        """The dtypes of cases, by the low precision of the modules' own numbers; "" is none."""
+        wide = [d for d in self.dtypes if d not in LOW]
+        return ({"": wide} if wide else {}) | {d: [d] for d in self.dtypes if d in LOW}
+
+    def copies(self, training: bool, low: str) -> dict[torch.dtype, Pair]:
+        """Copies of both modules in the dtypes of cases and witnesses, all of the same numbers.
+
+        low    what these are rounded to first, if it is no ""
+
+        Raises    InputError where the reference cannot run in it
+        """
+        pair, dtypes = self.pair, [torch.float64, torch.float32]
+        if low:
+            dtypes.append(getattr(torch, low))
+            pair = pair.copied(dtypes[-1], training)
+            try:
+                self.calls(training, dtypes[-1])
+            except InputError as error:
+                raise InputError(f"in {low} {error}{_IN_FLOAT32}") from error
+        return {dtype: pair.copied(dtype, training) for dtype in dtypes}
+
+    def _run(self, whole: Module, training: bool, dtype: torch.dtype) -> list[Tensor]:
         """The outputs of a copy of either module, and its buffers after that."""
-        model = pairs.in_dtype(whole, torch.float64, training)
-        args, kwargs = self._arguments()
+        model = pairs.in_dtype(whole, dtype, training)
+        args, kwargs = self._arguments(dtype)
         return [*outputs_of(model(*args, **kwargs)), *model.buffers()]
 
     def repeats(self, training: bool) -> bool:
         """Whether two runs of the reference are the same."""
-        return _same(*(self._run(self.pair.reference, training) for _ in range(2)))
+        both = (self._run(self.pair.reference, training, torch.float64) for _ in range(2))
+        return _same(*both)
 
     def same_in_both_modes(self) -> bool:
         """Whether neither module does anything else in training than in evaluation."""
+        dtype = getattr(torch, self.dtypes[0])  # the module may take no other
         both = self.pair.module, self.pair.reference
-        return all(_same(self._run(whole, True), self._run(whole, False)) for whole in both)
+        return all(_same(*(self._run(w, mode, dtype) for mode in (True, False))) for w in both)
 
     def part(self, path: str, call: Call, copies: Mapping[torch.dtype, Pair]) -> Part:
         """One part of both modules, as a subject of one layer.
@@ -234,7 +265,7 @@ class Part:
     ) -> Iterator[Case]:
         """The same case in each dtype."""
         case = Case(self.layer, numbers, self.kinds, "float64", "C", hazards, seed, dy)
-        return (cast(case, dtype) for dtype in dtypes)
+        return (lowest(case, d) if d in LOW else cast(case, d) for d in dtypes)
 
 
 def _judge_mode(drawn: Drawing, training: bool, verdict: ModuleVerdict) -> None:
@@ -246,26 +277,31 @@ def _judge_mode(drawn: Drawing, training: bool, verdict: ModuleVerdict) -> None:
             f"the reference is no function in {verdict.mode}: two runs differ (dropout?); set its "
             "probability to 0, or leave this mode out, such as modes=('eval',)"
         )
-    copies = {d: drawn.pair.copied(d, training) for d in (torch.float64, torch.float32)}
+    copies = {low: drawn.copies(training, low) for low in drawn.by_precision()}
     for path, call in calls.items():
         name = path or WHOLE
         if verdict.wrong and verdict.holds_wrong(path):
             verdict.parts[name] = HOLDS
-            continue
-        if pairs.is_same(*both[path]):
+        elif pairs.is_same(*both[path]):
             verdict.parts.setdefault(name, SAME)
-            continue
-        if not call.made:
-            continue
-        part = drawn.part(path, call, copies)
-        for case in part.cases(drawn.dtypes, drawn.cases, drawn.seed):
-            judgement = _judged(part.subject, case)
-            verdict.add(name, judgement)
-            if judgement.flagged:
-                if not verdict.wrong:
-                    verdict.blame(name, judgement, explained(part.subject, judgement, ""))
-                    verdict.note = part.meaning(judgement)
-                break
+        elif call.made:
+            for low, dtypes in drawn.by_precision().items():
+                if not _judge_part(drawn, drawn.part(path, call, copies[low]), dtypes, verdict):
+                    break
+
+
+def _judge_part(drawn: Drawing, part: Part, dtypes: Sequence[str], verdict: ModuleVerdict) -> bool:
+    """Judge a part and add what is found to the verdict; whether no case is wrong."""
+    name = part.path or WHOLE
+    for case in part.cases(dtypes, drawn.cases, drawn.seed):
+        judgement = _judged(part.subject, case)
+        verdict.add(name, judgement)
+        if judgement.flagged:
+            if not verdict.wrong:
+                verdict.blame(name, judgement, explained(part.subject, judgement, ""))
+                verdict.note = part.meaning(judgement)
+            return False
+    return True
 
 
 def _judged(subject: Subject, case: Case) -> Judgement:

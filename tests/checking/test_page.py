@@ -59,10 +59,15 @@ def test_pytest_shows_the_call_and_the_message(tmp_path: Path) -> None:
 
 def test_the_page_on_modules_names_the_part() -> None:
     page = (DOCS / "modules.md").read_text(encoding="utf-8")
-    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    program, low = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     head = EXAMPLE[: EXAMPLE.index("gradproof.check(")]
+    held: dict[str, object] = {}
     with pytest.raises(gradproof.Disagreement, match="its part 1 is wrong, in training"):
-        exec(head + program, {})
+        exec(head + program, held)
+    exec(low, held)
+    once, twice = (part.strip() for part in re.findall(r"\* 1(?=  #)|\* 1\.1 / 1\.1", low))
+    with pytest.raises(gradproof.Disagreement, match="its part 1 is wrong, in training"):
+        exec(low.replace(once, twice, 1), held)
 
 
 @pytest.mark.parametrize(
