@@ -13,6 +13,7 @@ import torch
 from gradproof.arrays import numbered
 from gradproof.errors import InputError
 from gradproof.subject.entries import INTEGERS, Entry, index, real
+from gradproof.subject.low_precision import LOW
 
 CONSTANT = ("choice", "mask")
 """Domains of floating numbers that have no gradient: masks, signs."""
@@ -39,11 +40,13 @@ def inputs_of(inputs: Any, names: Sequence[str], need_gradient: bool = True) -> 
               `gradproof.real(4, 8)`; in a tuple, a list or a dictionary
     need_gradient    whether one at least has to have a gradient
 
-    Raises    InputError for no inputs, for integers alone, and for what is no array
+    Raises    InputError for no inputs, for integers alone, for what is no array, and for examples
+              in low precision beside others
     """
     given = dict(inputs) if isinstance(inputs, Mapping) else dict(_numbered(inputs, names))
     if not given:
         raise InputError("there are no inputs; give at least one, such as gradproof.real(4, 8)")
+    _check_dtypes(given)
     entries = {name: _entry(name, value) for name, value in given.items()}
     asked = {name for name, value in given.items() if getattr(value, "requires_grad", False)}
     kinds = {name: _kind(entry, not asked or name in asked) for name, entry in entries.items()}
@@ -52,6 +55,22 @@ def inputs_of(inputs: Any, names: Sequence[str], need_gradient: bool = True) -> 
             "no input has a gradient: they are integers or masks; give one of floating numbers"
         )
     return Inputs(entries, kinds, isinstance(inputs, Mapping))
+
+
+def _check_dtypes(given: Mapping[str, Any]) -> None:
+    """Raise InputError where one example is in low precision and another is not.
+
+    float64 beside float32 means nothing: NumPy makes float64 of all that names no dtype.
+    """
+    named = {n: str(getattr(v, "dtype", "")).removeprefix("torch.") for n, v in given.items()}
+    floating = {n: dtype for n, dtype in named.items() if "float" in dtype}
+    if len(set(floating.values())) > 1 and set(floating.values()) & set(LOW):
+        said = ", ".join(f"{n} {dtype}" for n, dtype in floating.items())
+        raise InputError(
+            f"the inputs have several dtypes ({said}), and those of one call are judged in one; "
+            "give examples of one, say which with dtypes, and let func cast what it takes in "
+            "another: lambda x, w: func(x, w.float())"
+        )
 
 
 def _kind(entry: Entry, asked: bool) -> str:

@@ -190,7 +190,8 @@ class Drawing:
         outputs = (*["real"] * len(call.made), *["buffer"] * len(buffers))
         kind = type(layer_of(mine, kinds, type(pair.module).__name__, outputs))
         values = {n: _of(pair.reference, t) for n, t in (parameters | buffers).items()}
-        entries = inputs_of({**call.inputs, **values}, (), need_gradient=False).entries
+        given = {n: _numbers(t) for n, t in (call.inputs | values).items()}
+        entries = inputs_of(given, (), need_gradient=False).entries
         rules = CaseRules()
         rules(kind, rank=(0, 0))(lambda _draw, _shape: Spec(kind(), entries))
         twin = lambda _, *tensors: theirs(*tensors)  # noqa: E731

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="layers are judged against torch")
 from hypothesis import settings
 from torch.nn import functional as F
 
-from gradproof import check, real
+from gradproof import check, check_module, real
 from gradproof.cases import file
 from gradproof.cases.case import Case
 from gradproof.checking.record import Check, subject_of
@@ -134,6 +134,53 @@ def test_a_result_in_another_dtype_is_told() -> None:
 def test_a_reference_without_such_a_kernel_says_what_to_give() -> None:
     with pytest.raises(InputError, match=r"give lambda x: function\(x.float\(\)\).to\(x.dtype\)"):
         check(torch.linalg.inv, torch.linalg.inv, real(3, 3), dtypes=("float16",))
+
+
+def test_examples_of_several_dtypes_are_refused_not_cast() -> None:
+    low = torch.zeros(2, 3, dtype=torch.bfloat16)
+    for other in (torch.zeros(3), torch.zeros(3).half(), np.zeros(3)):
+        with pytest.raises(InputError, match=r"several dtypes \(x bfloat16, x1 float\d\d\)"):
+            check(torch.mul, torch.mul, (low, other), dtypes=("bfloat16",))
+    both = [torch.nn.Bilinear(3, 3, 2) for _ in range(2)]
+    with pytest.raises(InputError, match=r"several dtypes \(x bfloat16, x1 float32\)"):
+        check_module(*both, (low, torch.zeros(2, 3)))
+    beside = torch.zeros(3, dtype=torch.bfloat16), torch.tensor([0, 1]), real(3)
+    for given in ((low, beside[0]), (low, beside[2])):
+        assert check(torch.mul, torch.mul, given, dtypes=("bfloat16",), cases=3)
+    assert check(lambda x, i: x[i], lambda x, i: x[i], (low, beside[1]), cases=3)
+
+
+class Scaled(torch.autograd.Function):
+    """x · w, x in low precision and w in float32; each gradient in the dtype of its input."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, w: Any) -> Any:
+        assert w.dtype == torch.float32
+        ctx.save_for_backward(x, w)
+        return (x.float() * w).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Any) -> Any:
+        x, w = ctx.saved_tensors
+        return (dy.float() * w).to(x.dtype), (dy.float() * x.float()).sum(0)
+
+
+class Rounded(Scaled):
+    """The gradient of w is a sum of rounded products."""
+
+    @staticmethod
+    def backward(ctx: Any, dy: Any) -> Any:
+        x, _ = ctx.saved_tensors
+        return Scaled.backward(ctx, dy)[0], (dy * x).float().sum(0)
+
+
+@pytest.mark.parametrize("dtype", LOW)
+def test_a_function_of_mixed_dtypes_casts_as_the_sentence_says(dtype: str) -> None:
+    for kind in (Scaled, Rounded):
+        mixed = lambda x, w, kind=kind: kind.apply(x, w.float())  # noqa: E731
+        given = real(4, 6), real(6)
+        verdict = check(mixed, once(torch.mul), given, dtypes=(dtype,), raise_exception=False)
+        assert bool(verdict) == (kind is Scaled), str(verdict)
 
 
 def test_a_case_is_read_as_it_was_written(tmp_path: Path) -> None:
