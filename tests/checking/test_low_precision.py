@@ -143,7 +143,7 @@ def test_examples_of_several_dtypes_are_refused_not_cast() -> None:
             check(torch.mul, torch.mul, (low, other), dtypes=("bfloat16",))
     both = [torch.nn.Bilinear(3, 3, 2) for _ in range(2)]
     with pytest.raises(InputError, match=r"several dtypes \(x bfloat16, x1 float32\)"):
-        check_module(*both, (low, torch.zeros(2, 3)))
+        check_module(both[0], both[1], (low, torch.zeros(2, 3)))
     beside = torch.zeros(3, dtype=torch.bfloat16), torch.tensor([0, 1]), real(3)
     for given in ((low, beside[0]), (low, beside[2])):
         assert check(torch.mul, torch.mul, given, dtypes=("bfloat16",), cases=3)

@@ -180,7 +180,7 @@ def test_wide_and_low_dtypes_in_one_call() -> None:
     dtypes = ("float64", *LOW)
     assert check_module(Running(4), nn.BatchNorm1d(4), real(6, 4), dtypes=dtypes)
     only = Of(lambda x, b: x + b, (3,)), Of(torch.add, (3,))
-    assert check_module(*only, real(2, 3), dtypes=("float16", "float32"))
+    assert check_module(only[0], only[1], real(2, 3), dtypes=("float16", "float32"))
 
 
 def test_a_kernel_that_takes_low_precision_only() -> None:
@@ -196,6 +196,6 @@ def test_a_kernel_that_takes_low_precision_only() -> None:
 def test_a_reference_without_such_a_kernel_says_what_to_do() -> None:
     inverse = Of(torch.linalg.inv), Of(torch.linalg.inv)
     with pytest.raises(InputError, match=r"in float16 the reference cannot run: .*x.float\(\)"):
-        check_module(*inverse, real(3, 3), dtypes=("float16",))
+        check_module(inverse[0], inverse[1], real(3, 3), dtypes=("float16",))
     with pytest.raises(InputError, match="dtypes are one or more of float64, float32, bfloat16"):
-        check_module(*inverse, real(3, 3), dtypes=("float8",))
+        check_module(inverse[0], inverse[1], real(3, 3), dtypes=("float8",))
