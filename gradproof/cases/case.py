@@ -13,6 +13,7 @@ import numpy as np
 from gradproof.arrays import Array, in_dtype, largest
 from gradproof.cases.values import draw_dy, lay_out
 from gradproof.subject.layer import differentiable, takes_absent
+from gradproof.subject.layer_options import as_text
 from gradproof.subject.low_precision import held, lowered, rounded
 
 
@@ -81,7 +82,8 @@ class Case:
     def digest(self) -> str:
         """A short name that only equal cases share."""
         shapes = [(n, None if a is None else a.shape) for n, a in self.arrays.items()]
-        text = repr((self.layer, shapes, self.precision, self.layout, self.hazards, self.seed))
+        drawn = repr((shapes, self.precision, self.layout, self.hazards, self.seed))
+        text = f"({as_text(self.layer)}, {drawn[1:]}"
         return blake2b(text.encode(), digest_size=6).hexdigest()
 
     def with_dy(self, outputs: Sequence[Array]) -> Case:

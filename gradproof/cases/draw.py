@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import fields
 from itertools import product
 from typing import Any
 
@@ -22,22 +21,22 @@ from gradproof.cases.values import ANY, LAYOUTS, MILD, MILD_PARAMETERS, fill
 from gradproof.errors import InputError
 from gradproof.subject.entries import DTYPES, INTEGERS, CaseRule, Draw, Shape, Spec
 from gradproof.subject.layer import named_arguments
+from gradproof.subject.layer_options import check_options
 from gradproof.subject.low_precision import LOW, rounded
 
 
 def make_case(spec: Spec, dtype: str, hazards: tuple[str, ...], layout: str, seed: int) -> Case:
     """Fill a spec's arrays from one seed.
 
-    Raises    InputError for integers where `forward` names no Index
+    Raises    InputError for names that `forward` does not have, and for integers where it says that
+              an argument has a gradient; for options that a case cannot save
     """
-    kinds = named_arguments(spec.layer, list(spec.entries))
-    for option in fields(spec.layer):
-        if isinstance(getattr(spec.layer, option.name), np.ndarray):
-            name = f"{option.name} of {type(spec.layer).__name__}"
-            raise InputError(
-                f"the option {name} is an array, and a case saves options as numbers and text; "
-                "make it an argument of forward, or a tuple"
-            )
+    drawn = {name for name, entry in spec.entries.items() if entry.domain in INTEGERS}
+    try:
+        kinds = named_arguments(spec.layer, list(spec.entries), drawn)
+    except ValueError as error:
+        raise InputError(f"{error}; let its case strategy name arrays as forward does") from error
+    check_options(spec.layer)
     low = dtype if dtype in LOW else ""
     dtype = "float32" if low else dtype
     arrays: dict[str, Array | None] = {}
@@ -45,8 +44,7 @@ def make_case(spec: Spec, dtype: str, hazards: tuple[str, ...], layout: str, see
         entry = spec.entries.get(name)
         hazard = hazards[1] if kind == "param" else hazards[0]
         generator = np.random.default_rng([seed, i])
-        integers = entry is not None and entry.domain in INTEGERS
-        if integers and kind in ("real", "param"):
+        if name in drawn and kind in ("real", "param"):
             raise InputError(
                 f"{type(spec.layer).__name__}.forward takes {name} as numbers with a gradient, "
                 f"its case strategy draws integers; annotate {name} with Index, or draw real(…)"

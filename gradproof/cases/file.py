@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import zipfile
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from gradproof.cases.optimizer_case import OptimizerCase, UpdateCase
 from gradproof.errors import InputError, in_one_line
 from gradproof.storage.atomic import whole
 from gradproof.subject.layer import named_arguments
+from gradproof.subject.layer_options import has_options, options_of
 from gradproof.subject.low_precision import LOW
 from gradproof.subject.program import as_tuple
 
@@ -25,12 +25,10 @@ FORMAT = 1
 
 
 def encode(value: Any) -> Any:
-    """A layer, network or option as JSON: dataclasses as {"type": name, field: value, …}."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {
-            f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init
-        }
-        return {"type": type(value).__name__, **fields}
+    """A layer, network or option as JSON: what has options as {"type": name, option: value, …}."""
+    if has_options(value):
+        options = {name: encode(option) for name, option in options_of(value).items()}
+        return {"type": type(value).__name__, **options}
     if isinstance(value, (tuple, list)):
         return [encode(v) for v in value]
     if isinstance(value, (np.integer, np.floating, np.bool_)):
@@ -121,7 +119,7 @@ def load(
 ) -> Case | OptimizerCase | UpdateCase:
     """Read a case and check that it is whole.
 
-    types     the subject's layer types, and the other dataclasses in them, by name
+    types     the subject's layer types, and the dataclasses in them, by name
     refused   why the reference cannot take a case; "" if it can, and then the layer should too
 
     Raises    InputError for a file that is missing, truncated or of another version, for arrays of
@@ -147,7 +145,8 @@ def load(
     if not hasattr(layer, "forward"):
         raise InputError(f"{path} holds a {type(layer).__name__}, which is no layer")
     try:
-        kinds = named_arguments(layer, list(given))
+        integers = [name for name, array in given.items() if array.dtype.kind == "i"]
+        kinds = named_arguments(layer, list(given), integers)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
     arrays = {name: given.get(name) for name in kinds}

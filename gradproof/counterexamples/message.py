@@ -18,6 +18,7 @@ from gradproof.diagnosis.rules.absent_cotangent import absent_outputs
 from gradproof.judge.dispatch import AnyCase
 from gradproof.judge.verdict import Finding, Judgement, Votes, beside
 from gradproof.judge.vote import votes
+from gradproof.subject.layer_options import as_text
 from gradproof.subject.low_precision import LOW
 from gradproof.subject.subject import Subject
 
@@ -75,7 +76,7 @@ def describe(case: AnyCase) -> str:
 
 
 def _items(case: AnyCase) -> list[str]:
-    layer = repr(case.target)
+    layer = as_text(case.target)
     if isinstance(case, NetworkCase):
         layer = f"{case.kind} of {_count(len(case.layer.steps), 'step')}"
     arrays = [f"{n} {a.shape}" for n, a in case.arrays.items() if a is not None]
@@ -86,8 +87,12 @@ def steps(layer: Any) -> list[str]:
     """A network's program, one line per step; [] for a layer."""
     found = []
     for step in getattr(layer, "steps", ()):
-        inner = f"{type(step.layer).__name__}(…)" if hasattr(step.layer, "steps") else step.layer
-        found.append(f"{', '.join(step.outs)} = {inner!s}({', '.join(map(str, step.args))})")
+        inner = (
+            f"{type(step.layer).__name__}(…)"
+            if hasattr(step.layer, "steps")
+            else as_text(step.layer)
+        )
+        found.append(f"{', '.join(step.outs)} = {inner}({', '.join(map(str, step.args))})")
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import textwrap
 from string import Template
 from types import FunctionType
@@ -17,6 +16,7 @@ from gradproof.counterexamples.twin_source import NotAlone, source_of
 from gradproof.judge.verdict import Finding
 from gradproof.oracle.layer import Oracle
 from gradproof.rounding.bound import Comparison, settle
+from gradproof.subject.layer_options import as_text, has_options, options_of
 from gradproof.subject.subject import Subject
 
 _FILE = Template('''\
@@ -224,17 +224,17 @@ def _literal(a: Array | None) -> str:
 
 
 def _types(value: Any) -> list[type]:
-    """The types of a layer and of the layers in it, as its repr names them."""
+    """The types of a layer and of the layers in it, as `as_text` names them."""
     if isinstance(value, (tuple, list)):
         return [t for v in value for t in _types(v)]
-    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+    if not has_options(value):
         return [] if value is None or isinstance(value, (bool, int, float, str)) else [type(value)]
-    inner = [t for f in dataclasses.fields(value) for t in _types(getattr(value, f.name))]
+    inner = [t for option in options_of(value).values() for t in _types(option)]
     return [type(value), *inner]
 
 
 def _constructor(layer: Any) -> str:
-    text = repr(layer)
+    text = as_text(layer)
     try:
         compile(text, "layer", "eval")
     except SyntaxError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -20,6 +20,7 @@ from gradproof.judge.optimizer import judge_update
 from gradproof.judge.verdict import Finding
 from gradproof.oracle.optimizer import ReferenceStep, as_arrays
 from gradproof.subject import passes
+from gradproof.subject.layer_options import options_of, with_options
 from gradproof.subject.passes import Ran
 from gradproof.subject.subject import Subject
 
@@ -83,7 +84,7 @@ def varied(subject: Subject, finding: Finding) -> Found:
 
 def _with_options(subject: Subject, finding: Finding, r: np.random.Generator) -> Sequence[Finding]:
     case = finding.case
-    other = replace(case.target, **dict(_nearby(case.target, r)))
+    other = with_options(case.target, **dict(_nearby(case.target, r)))
     if isinstance(case, UpdateCase):
         return _judged(subject, replace(case, optimizer=other), r, _moved)
     return _judged(subject, replace(case, layer=other), r, _moved)
@@ -106,12 +107,11 @@ def _wrong(finding: Finding, found: Sequence[Finding]) -> Found:
 
 def _nearby(layer: Any, r: np.random.Generator) -> Iterator[tuple[str, Any]]:
     """Yield the float options, each made smaller by a factor of its own."""
-    for field in fields(layer) if is_dataclass(layer) else ():
-        value = getattr(layer, field.name)
-        if isinstance(value, float) and field.init:
-            yield field.name, value * r.uniform(0.8, 0.98)
+    for name, value in options_of(layer).items():
+        if isinstance(value, float):
+            yield name, value * r.uniform(0.8, 0.98)
         elif isinstance(value, tuple) and any(isinstance(v, float) for v in value):
-            yield field.name, tuple(v * r.uniform(0.8, 0.98) for v in value)
+            yield name, tuple(v * r.uniform(0.8, 0.98) for v in value)
 
 
 def larger(subject: Subject, finding: Finding) -> Found:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from gradproof.cases.optimizer_case import OptimizerCase, flat
 from gradproof.judge import conduct
 from gradproof.judge.optimizer import sharing
 from gradproof.subject import passes
+from gradproof.subject.layer_options import has_options, options_of, with_options
 
 T = TypeVar("T")
 
@@ -101,10 +101,8 @@ def fresh(case: T) -> T:
 
     A layer may cache what it derives from its options, and would then cache what a bug made.
     """
-    if dataclasses.is_dataclass(case) and not isinstance(case, type):
-        options = [f.name for f in dataclasses.fields(case) if f.init]
-        changed = {n: fresh(getattr(case, n)) for n in options}
-        return dataclasses.replace(case, **changed)
+    if has_options(case):
+        return cast("T", with_options(case, **{n: fresh(v) for n, v in options_of(case).items()}))
     if isinstance(case, tuple):
         return type(case)(map(fresh, case)) if type(case) is tuple else case
     return case

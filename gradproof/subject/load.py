@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import sys
 import tomllib
-from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
 
 from gradproof.errors import InputError
+from gradproof.subject.layer_options import option_names
 from gradproof.subject.subject import Subject
 from gradproof.subject.traceback_place import blame
 
@@ -53,11 +53,7 @@ def import_from(folder: Path, module: str) -> ModuleType:
 
 def _check_layer(kind: type) -> None:
     """Raise InputError for a type that cannot be run, or not be written into a case file."""
-    if not is_dataclass(kind):
-        raise InputError(
-            f"the layer {kind.__name__} is no dataclass, so a case of it cannot be saved; put "
-            "@dataclass(frozen=True) above it, with its options as fields"
-        )
+    option_names(kind)
     for name in ("forward", "backward"):
         if not callable(getattr(kind, name, None)):
             raise InputError(

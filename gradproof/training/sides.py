@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ from gradproof.oracle.network import NetworkOracle
 from gradproof.oracle.optimizer import ReferenceStep, as_arrays
 from gradproof.oracle.tensors import Sample, as_array, tensor
 from gradproof.subject import passes
+from gradproof.subject.layer_options import defaults_of, options_of
 from gradproof.subject.subject import Subject
 
 WHOLE = "loss"
@@ -64,11 +65,11 @@ class Training:
         The learning rate is left out: it depends on the data more than on the rule.
         """
         rule = self.optimizer
+        defaults = defaults_of(rule)
         options = [
-            f"{f.name}={getattr(rule, f.name)!r}"
-            for f in fields(rule)
-            if f.init and f.name != "lr" and getattr(rule, f.name) != f.default
-            if f.default is not MISSING
+            f"{name}={value!r}"
+            for name, value in options_of(rule).items()
+            if name != "lr" and name in defaults and value != defaults[name]
         ]
         return type(rule).__name__ + (f"({', '.join(options)})" if options else "")
 

@@ -205,7 +205,14 @@ def test_a_subject_that_raises(
 
 
 class Plain:
-    """No dataclass."""
+    """It has no forward."""
+
+
+class Sizes:
+    """Its options have no names."""
+
+    def __init__(self, *sizes: int) -> None:
+        self.sizes = sizes
 
 
 @dataclass(frozen=True)
@@ -219,7 +226,8 @@ class Half:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        (Plain, "the layer Plain is no dataclass, so a case of it cannot be saved; put @dataclass"),
+        (Plain, "the layer Plain has no forward; what a layer needs is in gradproof.Layer"),
+        (Sizes, "Sizes takes *sizes, and a case saves options by name; give each argument of"),
         (Half, "the layer Half has no backward; what a layer needs is in gradproof.Layer"),
     ],
 )

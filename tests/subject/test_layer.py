@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from torch import Tensor
 
 from gradproof import Buffer, InputError, Layer, Param, Real, Subject, index, real, spec
 from gradproof.arrays import Array
+from gradproof.cases.case import Case
 from gradproof.cases.draw import make_case
+from gradproof.cases.file import load, save
 from gradproof.counterexamples.message import explain_culprit
 from gradproof.judge.dispatch import judge
 from gradproof.subject.layer import argument_kinds, differentiable
@@ -102,9 +105,122 @@ def test_a_wrong_state_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "manual ≠ torch" in text and "your forward is not torch's function" in text
 
 
-def test_integers_need_an_index() -> None:
+class Pick:
+    """An index, of which forward says nothing; in one call after the other it could be either."""
+
+    def forward(self, table, at):  # type: ignore[no-untyped-def]
+        return table[at], (table.shape, at)
+
+    def backward(self, saved, dy):  # type: ignore[no-untyped-def]
+        shape, at = saved
+        dtable = np.zeros(shape, dy.dtype)
+        np.add.at(dtable, at, dy)
+        return {"table": dtable}
+
+
+@dataclass(frozen=True)
+class Counted(Plain):
+    """It says of integers that they have a gradient."""
+
+    def forward(self, x: Real, scale: Any = None) -> Any:
+        return super().forward(x, scale)
+
+
+def test_integers_are_an_index_where_nothing_is_said_of_them(tmp_path: Path) -> None:
+    case = draw(spec(Pick(), table=real(4, 3), at=index(4, 5)))
+    assert case.kinds == {"table": "real", "at": "index"}
+    assert judge(subject(lambda _, table, at: table[at]), case).verdict == "agree"
+    save(tmp_path / "case.npz", case)
+    again = load(tmp_path / "case.npz", {"Pick": Pick})
+    assert isinstance(again, Case) and again.kinds == case.kinds
+    assert draw(spec(Pick(), table=real(4, 3), at=real(5))).kinds["at"] == "real"
+
+
+def test_integers_are_no_number_with_a_gradient() -> None:
     with pytest.raises(InputError, match="annotate x with Index"):
-        draw(spec(Plain(), x=index(3, 4)))
+        draw(spec(Counted(), x=index(3, 4)))
+
+
+class Any2:
+    """It takes whatever there is; its case strategy names it."""
+
+    def forward(self, *arrays):  # type: ignore[no-untyped-def]
+        x, scale = arrays
+        return x * scale, arrays
+
+    def backward(self, saved, dy):  # type: ignore[no-untyped-def]
+        x, scale = saved
+        return {"x": dy * scale, "scale": dy * x}
+
+
+def test_entries_name_the_arguments_of_a_forward_that_names_none(tmp_path: Path) -> None:
+    case = draw(spec(Any2(), x=real(2, 3), scale=real(2, 3)))
+    assert case.kinds == {"x": "real", "scale": "real"}
+    assert judge(subject(lambda _, x, scale: x * scale), case).verdict == "agree"
+    save(tmp_path / "case.npz", case)
+    again = load(tmp_path / "case.npz", {"Any2": Any2})
+    assert isinstance(again, Case) and [*again.kinds] == ["x", "scale"]
+    numbered = draw(spec(Any2(), arrays0=real(2, 3), arrays1=real(2, 3)))
+    assert [*numbered.kinds] == ["arrays0", "arrays1"], "as they are named in a network"
+
+
+class Static:
+    """Its methods take no self."""
+
+    @staticmethod
+    def forward(x: Real, weight: Param) -> Any:
+        return x * weight, (x, weight)
+
+    @staticmethod
+    def backward(saved: Any, dy: Any) -> Any:
+        x, weight = saved
+        return {"x": dy * weight, "weight": dy * x}
+
+
+def test_static_methods_have_no_self() -> None:
+    case = draw(spec(Static(), x=real(2, 3), weight=real(2, 3)))
+    assert case.kinds == {"x": "real", "weight": "param"}
+    assert judge(subject(lambda _, x, weight: x * weight), case).verdict == "agree"
+
+
+class Unreadable(Plain):
+    """Its annotation names what is nowhere."""
+
+    def forward(self, x: Nowhere) -> Any:  # type: ignore[name-defined,override]  # noqa: F821
+        return x, ()
+
+
+class Misnamed(Plain):
+    """It is annotated with a kind that there is not."""
+
+    def forward(self, x: Annotated[Array, "input"], scale: Any = None) -> Any:
+        return super().forward(x, scale)
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "said"),
+    [
+        (
+            Unreadable(),
+            "x",
+            "the annotations of Unreadable.forward cannot be read (NameError: name",
+        ),
+        (
+            Misnamed(),
+            "x",
+            "Misnamed says that x is of the kind 'input'; the kinds are real, param, index, buffer",
+        ),
+        (
+            Plain(),
+            "weight",
+            "Plain.forward does not take weight; let its case strategy name arrays as forward does",
+        ),
+    ],
+)
+def test_what_forward_and_its_strategy_may_get_wrong(layer: Any, name: str, said: str) -> None:
+    with pytest.raises(InputError) as raised:
+        draw(spec(layer, **{name: real(2, 3)}))
+    assert str(raised.value).startswith(said)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
@@ -11,6 +10,7 @@ import numpy as np
 from gradproof.arrays import Array
 from gradproof.diagnosis.evidence import Evidence
 from gradproof.diagnosis.resample import larger, varied
+from gradproof.subject.layer_options import options_of
 
 
 def factor_between(e: Evidence, manual: Array, reference: Array, bound: Array) -> str:
@@ -80,32 +80,24 @@ def _elsewhere(cases: Sequence[Evidence]) -> Iterator[tuple[Evidence, float]]:
 
 
 def _whole_options(e: Evidence) -> Iterator[tuple[str, int]]:
-    layer = e.case.target
-    for field in dataclasses.fields(layer) if dataclasses.is_dataclass(layer) else ():
-        value = getattr(layer, field.name)
+    for name, value in options_of(e.case.target).items():
         if isinstance(value, int) and not isinstance(value, bool):
-            yield field.name, value
+            yield name, value
 
 
 def _numbers(e: Evidence) -> Iterator[tuple[float, str, bool]]:
     """Yield (value, name, whether it counts entries) of numbers that a factor may be."""
-    if dataclasses.is_dataclass(e.case.target):
-        for field in dataclasses.fields(e.case.target):
-            value = getattr(e.case.target, field.name)
-            several = isinstance(value, tuple)
-            for i, one in enumerate(value if several else (value,)):
-                if isinstance(one, float):
-                    name = f"{field.name}[{i}]" if several else field.name
-                    yield abs(one), name, False
-                    yield abs(1 - one), f"(1 − {name})", False
-                    if 0 < one < 1:
-                        yield one / (1 - one), f"{name} / (1 − {name}): exchanged?", False
-            if several and len(value) == 2 and all(value):
-                yield (
-                    abs(value[0] / value[1]),
-                    f"{field.name}[0] / {field.name}[1]: swapped?",
-                    False,
-                )
+    for option, value in options_of(e.case.target).items():
+        several = isinstance(value, tuple)
+        for i, one in enumerate(value if several else (value,)):
+            if isinstance(one, float):
+                name = f"{option}[{i}]" if several else option
+                yield abs(one), name, False
+                yield abs(1 - one), f"(1 − {name})", False
+                if 0 < one < 1:
+                    yield one / (1 - one), f"{name} / (1 − {name}): exchanged?", False
+        if several and len(value) == 2 and all(value):
+            yield abs(value[0] / value[1]), f"{option}[0] / {option}[1]: swapped?", False
     for name, array in e.arrays.items():
         if array.ndim > 2:
             yield array.size / max(array.shape[-1], 1), f"the number of rows of {name}", True

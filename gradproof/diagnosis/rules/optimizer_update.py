@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import numpy as np
 from gradproof.diagnosis.evidence import Evidence
 from gradproof.diagnosis.resample import elsewhere, varied
 from gradproof.diagnosis.rules import missing_term
+from gradproof.subject.layer_options import options_of
 
 _EXACT = 1e-4
 """Relative difference up to which a factor counts as constant: eps beside a root moves it."""
@@ -83,11 +83,10 @@ def _numbers(e: Evidence) -> Iterator[tuple[str, float]]:
     """Yield the options, and the corrections of an average after so many steps."""
     before = e.before.get(f"{e.quantity}.step")
     step = 1 + (0 if before is None else float(np.asarray(before)))
-    for field in dataclasses.fields(e.case.target):
-        value = getattr(e.case.target, field.name)
+    for option, value in options_of(e.case.target).items():
         several = isinstance(value, tuple)
         for i, one in enumerate(value if several else (value,)):
-            name = f"{field.name}[{i}]" if several else field.name
+            name = f"{option}[{i}]" if several else option
             if not isinstance(one, float) or one in (0, 1):
                 continue
             yield name, one

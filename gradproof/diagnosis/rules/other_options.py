@@ -7,7 +7,6 @@ optimiser's state. An explanation has to hold on inputs of any size and sign.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,8 +19,9 @@ from gradproof.arrays import Array
 from gradproof.cases.optimizer_case import UpdateCase
 from gradproof.diagnosis.evidence import Evidence
 from gradproof.diagnosis.resample import elsewhere, larger, spread, stretched
+from gradproof.subject.layer_options import defaults_of, options_of, with_options
 
-Values: TypeAlias = Callable[[Any, Any, Evidence], Iterator[tuple[str, Any]]]
+Values: TypeAlias = Callable[[str, Any, Evidence], Iterator[tuple[str, Any]]]
 """(option, its value, evidence) → (in words, another value of it)."""
 Made: TypeAlias = Callable[[Evidence], Array | None]
 """What PyTorch computes for the changed case; None where the change makes no sense."""
@@ -86,11 +86,10 @@ def _agrees(e: Evidence, made: Made) -> bool:
 
 def _options(e: Evidence, values: Values) -> Iterator[tuple[str, Made]]:
     layer = e.case.target
-    for field in dataclasses.fields(layer) if dataclasses.is_dataclass(layer) else ():
-        now = getattr(layer, field.name)
-        for told, value in values(field, now, e) if field.init else ():
+    for name, now in options_of(layer).items():
+        for told, value in values(name, now, e):
             try:
-                other = dataclasses.replace(layer, **{field.name: value})
+                other = with_options(layer, **{name: value})
             except Exception:  # noqa: BLE001, S112  (a layer may refuse the option)
                 continue
             yield told, _with_layer(other)
@@ -100,9 +99,10 @@ def _with_layer(layer: Any) -> Made:
     return lambda e: e.expected(layer, e.case.arrays)
 
 
-def _values(field: Any, now: Any, e: Evidence) -> Iterator[tuple[str, Any]]:
+def _values(name: str, now: Any, e: Evidence) -> Iterator[tuple[str, Any]]:
     """Yield values that may have been used for an option by mistake."""
-    found: list[Any] = [] if field.default is dataclasses.MISSING else [field.default]
+    defaults = defaults_of(e.case.target)
+    found: list[Any] = [defaults[name]] if name in defaults else []
     if isinstance(now, bool):
         found.append(not now)
     elif isinstance(now, float):
@@ -114,20 +114,20 @@ def _values(field: Any, now: Any, e: Evidence) -> Iterator[tuple[str, Any]]:
         found += [(now[0], now[0]), (now[1], now[1])]
     for value in found:
         if value != now:
-            yield f"{field.name} were {value!r}", value
+            yield f"{name} were {value!r}", value
 
 
-def _exchanges(field: Any, now: Any, _: Evidence) -> Iterator[tuple[str, Any]]:
+def _exchanges(name: str, now: Any, _: Evidence) -> Iterator[tuple[str, Any]]:
     """Yield a tuple of options reversed, and an option p replaced by 1 − p."""
     several = isinstance(now, tuple)
     if several and now != now[::-1]:
-        yield f"{field.name} were {now[::-1]!r}", now[::-1]
+        yield f"{name} were {now[::-1]!r}", now[::-1]
     shares = now if several else (now,)
     for i, share in enumerate(shares):
         if isinstance(share, float) and 0 < share < 1 and share != 0.5:
-            name = f"{field.name}[{i}]" if several else field.name
+            which = f"{name}[{i}]" if several else name
             rest = (*shares[:i], 1 - share, *shares[i + 1 :])
-            yield f"{name} and 1 − {name} were exchanged", rest if several else rest[0]
+            yield f"{which} and 1 − {which} were exchanged", rest if several else rest[0]
 
 
 def _arguments(e: Evidence) -> Iterator[tuple[str, Made]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterator
 
@@ -11,6 +10,7 @@ import numpy as np
 from gradproof.arrays import Array
 from gradproof.diagnosis.evidence import Evidence
 from gradproof.diagnosis.resample import right_apart, wrong_beside
+from gradproof.subject.layer_options import options_of
 
 _NEAR = 0.05
 """Entries count as near if they differ by less than this share of the largest."""
@@ -48,12 +48,10 @@ def _what(e: Evidence) -> Iterator[str]:
 
 def _values(e: Evidence) -> Iterator[tuple[float, str]]:
     yield 0.0, "0"
-    layer = e.case.target
-    for field in dataclasses.fields(layer) if dataclasses.is_dataclass(layer) else ():
-        value = getattr(layer, field.name)
+    for name, value in options_of(e.case.target).items():
         if isinstance(value, float) and value != 0:
-            yield value, f"{field.name}, {value:g}"
-            yield -value, f"−{field.name}, {-value:g}"
+            yield value, f"{name}, {value:g}"
+            yield -value, f"−{name}, {-value:g}"
 
 
 def _ties(name: str, a: Array) -> Iterator[str]:

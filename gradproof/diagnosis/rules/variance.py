@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterator
 
@@ -11,6 +10,7 @@ import numpy as np
 from gradproof.diagnosis.evidence import Evidence, in_words
 from gradproof.diagnosis.resample import larger
 from gradproof.diagnosis.rules.missing_along_axis import Axes
+from gradproof.subject.layer_options import options_of
 
 
 def variance(e: Evidence) -> str:
@@ -62,7 +62,4 @@ def _weights(e: Evidence) -> Iterator[float]:
 
 
 def _options(e: Evidence) -> list[float]:
-    layer = e.case.target
-    fields = dataclasses.fields(layer) if dataclasses.is_dataclass(layer) else ()
-    values = (getattr(layer, field.name) for field in fields)
-    return [v for v in values if isinstance(v, float)]
+    return [v for v in options_of(e.case.target).values() if isinstance(v, float)]
