@@ -275,7 +275,7 @@ def separation(folder: Path) -> list[Block]:
     """The same layers in the next lower precision, and with sums in other orders."""
     about = _read(folder / "separation.json")
     counts = {f"{LOWER[dtype]} inside {dtype}": c for dtype, c in about["lower"].items()}
-    counts |= {f"sums {way}": c for way, c in about["orders"].items()}
+    counts |= {ORDERS[way]: c for way, c in about["orders"].items()}
     shown = [o for o in OUTCOMES if any(c.get(o) for c in counts.values())]
     rows = tuple((way, *(f"{c.get(o, 0):,}" for o in shown)) for way, c in counts.items())
     accepted = "; ".join(f"{what}, {n}" for what, n in about["accepted"].items())
@@ -294,6 +294,12 @@ def separation(folder: Path) -> list[Block]:
 
 
 LOWER = {"float64": "float32", "float32": "float16"}
+ORDERS = {
+    "reversed": "sums reversed",
+    "shuffled": "sums shuffled",
+    "one by one": "sums one by one",
+    "fused": "fused multiply-add",
+}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -45,6 +45,8 @@ def _refused(subject: Subject, case: Case) -> str:
         y = Oracle.of(subject.twin, case).y
     except Exception as error:  # noqa: BLE001  (whatever it raises: the arrays do not fit)
         return " ".join(f"{type(error).__name__}: {error}".split())
+    if not case.dy:  # it was never run to its end; dy is drawn from its seed
+        return ""
     fits = len(y) == len(case.dy) and all(
         d is None or d.shape == out.shape for d, out in zip(case.dy, y, strict=True)
     )

@@ -117,7 +117,7 @@ def test_lower_precision_and_other_orders_stand_beside_each_other(tmp_path: Path
     assert "|  | rejected | accepted | vacuous | same bits |" in said
     assert "| float32 inside float64 | 1,000 | 0 | 0 | 20 |" in said
     assert "| float16 inside float32 | 0 | 1 | 29 | 0 |" in said
-    assert "| sums fused | 0 | 1,040 | 0 | 10 |" in said
+    assert "| fused multiply-add | 0 | 1,040 | 0 | 10 |" in said
     assert "SiLU float32: agree, 1" in said and "it is bfloat16: 4 cases" in said
     assert "`make calibrate`, seed 3, commit abc" in said
 
