@@ -62,7 +62,7 @@ def defaults_of(value: Any) -> dict[str, Any]:
     return {n: d for n, d in found.items() if isinstance(d, (*_SIMPLE, tuple))}
 
 
-def with_options(value: Any, **changed: Any) -> Any:
+def with_options(value: Any, /, **changed: Any) -> Any:
     """A new instance, with some options changed; its type may refuse them."""
     return type(value)(**{**options_of(value), **changed})
 

@@ -73,8 +73,10 @@ def test_a_rule_that_refuses_too_much_ends_the_run(project: Path) -> None:
     layer.write_text(strict, encoding="utf-8")
     done = verify(project)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "gradproof: accepts of LayerNorm refused " in done.stderr
-    assert "so only 0 of 16 cases were judged; draw what it accepts" in done.stderr
+    said = (
+        r"accepts of LayerNorm refused .* draws, so only 0 of \d+ cases were judged; draw what it"
+    )
+    assert re.search(said, done.stderr)
 
 
 @pytest.mark.parametrize("lost", ["", " - x * r * r * (g * x).mean(-1, keepdim=True)"])
