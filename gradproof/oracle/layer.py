@@ -81,9 +81,13 @@ class Oracle:
         return ""
 
     def pull(self, dy: Sequence[Array | None]) -> dict[str, Array | None]:
-        """The gradient for each smooth argument, by name; None where torch has none."""
+        """The gradient for each smooth argument, by name; None where torch has none.
+
+        Raises    ReferenceFault when the backward pass of the reference fails
+        """
         self._dy = [None if d is None else tensor(d) for d in dy]
-        self._gradients = pull_back(self._outputs, self._dy, self._smooth)
+        with tensors.blamed("the backward pass of the reference"):
+            self._gradients = pull_back(self._outputs, self._dy, self._smooth)
         return dict(zip(self.names, map(array_or_none, self._gradients), strict=True))
 
     def results(self, dy: Sequence[Array | None]) -> dict[str, Array]:

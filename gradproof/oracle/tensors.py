@@ -77,17 +77,24 @@ def _of_memory(array: Array) -> Tensor:
     return torch.from_numpy(array)
 
 
+@contextmanager
+def blamed(who: str) -> Iterator[None]:
+    """Raise ReferenceFault for whatever is raised within."""
+    try:
+        yield
+    except (KeyboardInterrupt, Stop):
+        raise
+    except BaseException as error:
+        raise ReferenceFault(f"{who} raised {told(error)}") from error
+
+
 def call(function: Callable[..., Any], inputs: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
     """The outputs of a reference.
 
     Raises    ReferenceFault when it fails, InputError when its outputs are complex
     """
-    try:
+    with blamed("the reference"):
         outputs = as_tuple(function(*inputs))
-    except (KeyboardInterrupt, Stop):
-        raise
-    except BaseException as error:
-        raise ReferenceFault(f"the reference raised {told(error)}") from error
     for out in outputs:
         if not isinstance(out, Tensor):
             raise ReferenceFault(f"the reference returned {type(out).__name__}, not a tensor")

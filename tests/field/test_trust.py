@@ -237,3 +237,18 @@ def test_what_a_layer_raises_is_told(forward: Any, backward: Any, said: str) -> 
 def test_complex_outputs_are_refused(fft: Any) -> None:
     with pytest.raises(InputError, match="return the real and the imaginary part as two outputs"):
         faults(outsider(square, slope, fft))
+
+
+def test_a_reference_whose_backward_fails_is_an_error_of_that_case() -> None:
+    class Unfinished(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, dy: Any) -> Any:
+            raise NotImplementedError("not on this device")
+
+    doubled = outsider(lambda x: (2 * x, ()), lambda _, dy: {"x": 2 * dy}, Unfinished.apply)
+    said = "the backward pass of the reference raised NotImplementedError: not on this device"
+    assert {(f.verdict, f.cause) for f in faults(doubled)} == {("error", said)}

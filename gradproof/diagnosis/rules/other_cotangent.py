@@ -90,7 +90,7 @@ def _changed(name: str, d: Array) -> Iterator[tuple[str, Array]]:
             kept[place] = d[place]
             along = f"along {in_words(axes)} counted: a sum is missing"
             yield f"only the {where} entry of {name} {along}", kept
-    for axes in _subsets(d.ndim):
+    for axes in _subsets(d.ndim) if d.size else ():
         mean = np.broadcast_to(d.mean(axis=axes, keepdims=True), d.shape)
         yield f"{name} were its mean along {in_words(axes)}", np.array(mean)
     for axis in range(d.ndim):

@@ -38,7 +38,7 @@ def _ways(e: Evidence) -> Iterator[tuple[str, Axes]]:
 def _explains(e: Evidence, name: str, axes: Axes, biased: bool) -> bool:
     """Whether that is what is wrong: of a variance itself, or of what is divided by its root."""
     a = e.arrays[name]
-    if np.prod([a.shape[i] for i in axes]) < 2:
+    if not a.size or np.prod([a.shape[i] for i in axes]) < 2:
         return False
     over_n, over_less = a.var(axis=axes), a.var(axis=axes, ddof=1)
     wrong, right = (over_n, over_less) if biased else (over_less, over_n)
