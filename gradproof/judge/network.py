@@ -95,7 +95,9 @@ def _isolated(
             if reached:
                 grads = passes.backward(step.layer, ran, received_dy(alone))
         except Misconduct as error:
-            return [fault(name, alone, "isolated", error.quantity, str(error))], None, 0
+            found = [fault(name, alone, "isolated", error.quantity, str(error))]
+            inner = _inner_faults(subject, alone, name, clock)
+            return [*inner, *found], None, 0
     with clock("judge"):
         grads = {n: g for n, g in grads.items() if n in names or not alone.smooth}
         pending = pair_up(name, alone, ran.outputs, oracle.outputs[i], grads, expected, found)
@@ -124,6 +126,14 @@ def _void(found: list[Finding]) -> None:
 
 def _read_only(arrays: Any) -> list[Array | None]:
     return [None if a is None else frozen(a.view()) for a in arrays]
+
+
+def _inner_faults(subject: Subject, alone: Case, name: str, clock: Clock) -> list[Finding]:
+    """Which of its own steps is wrong, where a network inside of a network raises."""
+    if not isinstance(alone, NetworkCase):
+        return []
+    inner = judge_network(subject, alone, clock, path=f"{name}.").findings
+    return [f for f in inner if f.failed and f.depth == "isolated"]
 
 
 def _look_closer(
