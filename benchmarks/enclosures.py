@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.attempt import attempt
 from benchmarks.proved import SIDES, Gradient, Network, networks
-from gradproof.errors import InputError
 from gradproof.storage.atomic import write_json, write_text
 from gradproof.storage.environment import environment
 from gradproof.subject.load import load_subject
@@ -57,7 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
             "enclosures: python-flint is missing; pip install 'gradproof[proof]'", file=sys.stderr
         )
         return 2
-    try:
+
+    def measure() -> tuple[list[dict[str, Any]], dict[str, Any]]:
         found = draw(options.networks, options.seed)
         table = rows(found)
         where = environment(ROOT, options.out.resolve())
@@ -66,12 +67,12 @@ def main(arguments: list[str] | None = None) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
         write_text(options.out / "enclosures.csv", as_csv(table))
         write_json(options.out / "enclosures.json", about)
-    except (InputError, OSError) as error:
-        print(f"enclosures: {error}", file=sys.stderr)
+        return table, about
+
+    measured = attempt("enclosures", measure)
+    if measured is None:
         return 2
-    except KeyboardInterrupt:
-        print("enclosures: interrupted; nothing was written", file=sys.stderr)
-        return 2
+    table, about = measured
     show(table)
     beyond = sum(about["beyond"].values())
     print(f"{beyond} entries are farther from the proved interval than their bound: {options.out}")

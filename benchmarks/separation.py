@@ -10,7 +10,6 @@ are counted apart.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from benchmarks.arithmetic import (
     lower,
     other_order,
 )
+from benchmarks.attempt import attempt
 from gradproof.arrays import Array, equal, numbered
 from gradproof.campaign.search import judged
 from gradproof.campaign.task import Task
@@ -217,17 +217,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.cases < 1 or options.seed < 0:
         parser.error("--cases is a whole number from 1, --seed one from 0")
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
-    try:
+
+    def measure() -> dict[str, Any]:
         found = run(options)
         options.out.mkdir(parents=True, exist_ok=True)
         write_json(options.out / "separation.json", found)
-    except (InputError, OSError) as error:
-        print(f"separation: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("separation: interrupted; nothing was written", file=sys.stderr)
+        return found
+
+    found = attempt("separation", measure)
+    if found is None:
         return 2
     show(found)
     wrong = sum(counts.get("rejected", 0) for counts in found["orders"].values())

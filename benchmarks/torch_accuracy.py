@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.attempt import attempt
 from benchmarks.enclosures import ROOT, as_csv
 from gradproof.campaign.search import judged
 from gradproof.campaign.task import Task
 from gradproof.cases.case import Case
-from gradproof.errors import InputError
 from gradproof.storage.atomic import write_text
 from gradproof.subject.load import load_subject
 from gradproof.subject.subject import Subject
@@ -69,15 +69,15 @@ def main(arguments: list[str] | None = None) -> int:
     if not available():
         print("torch_accuracy: python-flint is missing; install gradproof[proof]", file=sys.stderr)
         return 2
-    try:
+
+    def measure() -> list[Row]:
         rows = sweep(load_subject(ROOT))
         options.out.mkdir(parents=True, exist_ok=True)
         write_text(options.out / "torch.csv", as_csv([asdict(row) for row in rows]))
-    except (InputError, OSError) as error:
-        print(f"torch_accuracy: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("torch_accuracy: interrupted; nothing was written", file=sys.stderr)
+        return rows
+
+    rows = attempt("torch_accuracy", measure)
+    if rows is None:
         return 2
     inaccurate = sum(row.kind == "inaccurate" for row in rows)
     print(f"{inaccurate} functions and dtypes over {NOTEWORTHY:g} ulps: {options.out}/torch.csv")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from gradproof import __version__
 from gradproof.campaign.watch import LIMIT
@@ -30,9 +30,6 @@ def parser() -> argparse.ArgumentParser:
     made = _Parser(prog="gradproof", description=ABOUT)
     made.add_argument("--version", action="version", version=f"gradproof {__version__}")
     commands = made.add_subparsers(metavar="command", dest="command")
-    seed = "the same seed draws the same cases (default: %(default)s)"
-    jobs = "worker processes (default: 0, one per core)"
-    limit = "seconds that a case may take before it counts as an error (default: %(default)g)"
     folder = "folder of the results (default: %(default)s)"
     page = "folder of the report (default: %(default)s)"
 
@@ -48,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         help="how many networks: quick (300), default (2400), deep (20000) or example (70)",
     )
     verify.add_argument("--examples", type=_count, help="networks to draw (default: the profile's)")
-    verify.add_argument("--seed", type=_natural, default=0, help=seed)
+    _add(verify, "seed")
     verify.add_argument(
         "--layers", default="", help="only these layers and optimisers (comma-separated)"
     )
@@ -57,8 +54,7 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--fail-fast", action="store_true", help="stop at the first disagreement or error"
     )
-    verify.add_argument("--jobs", type=_natural, default=0, help=jobs)
-    verify.add_argument("--limit", type=_above_zero, default=LIMIT, help=limit)
+    _add(verify, "jobs", "limit")
     verify.add_argument("--out", type=Path, default=Path("reports/latest"), help=page)
 
     soak = commands.add_parser(
@@ -73,9 +69,7 @@ def parser() -> argparse.ArgumentParser:
         default=200_000,
         help="networks to judge in all (default: %(default)s)",
     )
-    soak.add_argument("--seed", type=_natural, default=0, help=seed)
-    soak.add_argument("--jobs", type=_natural, default=0, help=jobs)
-    soak.add_argument("--limit", type=_above_zero, default=LIMIT, help=limit)
+    _add(soak, "seed", "jobs", "limit")
     soak.add_argument(
         "--minutes",
         type=_above_zero,
@@ -93,8 +87,7 @@ def parser() -> argparse.ArgumentParser:
     mutants.add_argument(
         "--layers", default="", help="only bugs of these layers and optimisers (comma-separated)"
     )
-    mutants.add_argument("--jobs", type=_natural, default=0, help=jobs)
-    mutants.add_argument("--seed", type=_natural, default=0, help=seed)
+    _add(mutants, "jobs", "seed")
     mutants.add_argument("--out", type=Path, default=Path("reports/judge"), help=folder)
     mutants.add_argument(
         "--only",
@@ -128,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
         help="an input, such as 'real(4, 8)' or 'ids=index(10, 4)'; once for each",
     )
     checking.add_argument("--cases", type=_count, default=100, help="to draw (%(default)s)")
-    checking.add_argument("--seed", type=_natural, default=0, help=seed)
+    _add(checking, "seed")
     checking.add_argument(
         "--case", type=Path, help="judge the case in this file again, and draw none"
     )
@@ -138,8 +131,7 @@ def parser() -> argparse.ArgumentParser:
     checking.add_argument(
         "--only", type=names, default=(), help="only these checks of the file (comma-separated)"
     )
-    checking.add_argument("--jobs", type=_natural, default=0, help=jobs)
-    checking.add_argument("--limit", type=_above_zero, default=LIMIT, help=limit)
+    _add(checking, "jobs", "limit")
     checking.add_argument("--save", type=Path, help="where to write the smallest case, as .npz")
     checking.add_argument("--json", action="store_true", help="print JSON, for a program to read")
     replay = commands.add_parser(
@@ -185,6 +177,31 @@ def _above_zero(text: str) -> float:
     if not number > 0:
         raise argparse.ArgumentTypeError(f"{text!r} given; expected a number above 0")
     return number
+
+
+_COMMON: dict[str, dict[str, Any]] = {
+    "seed": {
+        "type": _natural,
+        "default": 0,
+        "help": "the same seed draws the same cases (default: %(default)s)",
+    },
+    "jobs": {
+        "type": _natural,
+        "default": 0,
+        "help": "worker processes (default: 0, one per core)",
+    },
+    "limit": {
+        "type": _above_zero,
+        "default": LIMIT,
+        "help": "seconds that a case may take before it counts as an error (default: %(default)g)",
+    },
+}
+"""Options that several commands have."""
+
+
+def _add(command: argparse.ArgumentParser, *common: str) -> None:
+    for name in common:
+        command.add_argument(f"--{name}", **_COMMON[name])
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -204,6 +205,12 @@ def _placed(case: Case, dy: Sequence[Array | None]) -> tuple[Array | None, ...]:
             d = made  # noqa: PLW2901
         placed.append(d)
     return tuple(placed)
+
+
+def subsets(rank: int) -> Iterator[tuple[int, ...]]:
+    """Yield all sets of so many axes, those of one axis first."""
+    for n in range(1, rank + 1):
+        yield from itertools.combinations(range(rank), n)
 
 
 def in_words(axes: Sequence[int]) -> str:

@@ -63,9 +63,7 @@ def wrong_beside(subject: Subject, finding: Finding) -> bool:
 def elsewhere(subject: Subject, finding: Finding) -> Found:
     """Yield the finding on the same array, right or wrong, on inputs of other sizes and signs."""
     for found in (*_cases(subject, finding, _sized), *_cases(subject, finding, _turned)):
-        same = _same_array(finding, found)
-        if same is not None and _finite(same):
-            yield same, [f for f in found if f is not same]
+        yield from _there(finding, found)
 
 
 def later(subject: Subject, finding: Finding) -> Found:
@@ -100,8 +98,13 @@ def _tried(judging: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
 
 def _wrong(finding: Finding, found: Sequence[Finding]) -> Found:
     """Yield the finding on the same array in another case, if it disagrees there too."""
+    return ((same, others) for same, others in _there(finding, found) if same.failed)
+
+
+def _there(finding: Finding, found: Sequence[Finding]) -> Found:
+    """Yield the finding on the same array in another case, right or wrong, if all is finite."""
     same = _same_array(finding, found)
-    if same is not None and same.failed and _finite(same):
+    if same is not None and _finite(same):
         yield same, [f for f in found if f is not same]
 
 
@@ -125,8 +128,7 @@ def larger(subject: Subject, finding: Finding) -> Found:
     for seed, longer in enumerate(_longer(case.arrays)):
         r = np.random.default_rng([case.seed, seed])
         arrays = {n: _grown(a, longer, r) for n, a in case.arrays.items()}
-        grown = replace(case, arrays=arrays, dtype="float64", hazards=("normal",) * 3, dy=())
-        yield from _wrong(finding, _tried(partial(_findings, subject, grown)))
+        yield from _wrong(finding, _judged_with(subject, case, arrays))
 
 
 def stretched(subject: Subject, finding: Finding) -> Found:
@@ -139,23 +141,28 @@ def stretched(subject: Subject, finding: Finding) -> Found:
     if isinstance(case, (UpdateCase, NetworkCase)):
         return
     for name, a in case.arrays.items():
-        for axis in range(a.ndim if a is not None and a.size else 0):
+        if a is None or not a.size:
+            continue
+        for axis in range(a.ndim):
             r = np.random.default_rng([case.seed, axis])
             arrays = {n: in_double(b) for n, b in case.arrays.items()}
-            arrays[name] = _lengthened(a, axis, r)
-            grown = replace(case, arrays=arrays, dtype="float64", hazards=("normal",) * 3, dy=())
-            found = _tried(partial(_findings, subject, grown))
-            same = _same_array(finding, found)
-            if same is not None and _finite(same):
-                yield same, [f for f in found if f is not same]
+            shape = tuple(n + 2 * (i == axis) for i, n in enumerate(a.shape))
+            arrays[name] = _similar(a, shape, r)
+            yield from _there(finding, _judged_with(subject, case, arrays))
 
 
 def spread(subject: Subject, finding: Finding) -> Found:
     """Yield the finding on the same array, right or wrong, on inputs of sizes far apart."""
     for found in _cases(subject, finding, _scattered):
-        same = _same_array(finding, found)
-        if same is not None and _finite(same):
-            yield same, [f for f in found if f is not same]
+        yield from _there(finding, found)
+
+
+def _judged_with(
+    subject: Subject, case: Case, arrays: Mapping[str, Array | None]
+) -> Sequence[Finding]:
+    """The findings of a case with arrays of other shapes; none where it cannot be judged."""
+    other = replace(case, arrays=arrays, dtype="float64", hazards=("normal",) * 3, dy=())
+    return _tried(partial(_findings, subject, other))
 
 
 def _findings(subject: Subject, case: Case) -> Sequence[Finding]:
@@ -196,13 +203,11 @@ def _grown(a: Array | None, longer: Mapping[int, int], r: np.random.Generator) -
     """An array of similar numbers with longer axes."""
     if a is None or not a.size:
         return a
-    drawn = r.choice(a.ravel(), tuple(longer.get(n, n) for n in a.shape))
-    return _moved(drawn, r) if a.dtype.kind == "f" else np.asarray(drawn, dtype=a.dtype)
+    return _similar(a, tuple(longer.get(n, n) for n in a.shape), r)
 
 
-def _lengthened(a: Any, axis: int, r: np.random.Generator) -> Any:
-    """An array of similar numbers with one axis longer by two."""
-    shape = tuple(n + 2 * (i == axis) for i, n in enumerate(a.shape))
+def _similar(a: Array, shape: tuple[int, ...], r: np.random.Generator) -> Any:
+    """An array of this shape with similar numbers."""
     drawn = r.choice(a.ravel(), shape)
     return _moved(drawn, r) if a.dtype.kind == "f" else np.asarray(drawn, dtype=a.dtype)
 

@@ -96,8 +96,8 @@ def _isolated(
                 grads = passes.backward(step.layer, ran, received_dy(alone))
         except Misconduct as error:
             found = [fault(name, alone, "isolated", error.quantity, str(error))]
-            inner = _inner_faults(subject, alone, name, clock)
-            return [*inner, *found], None, 0
+            nested = isinstance(alone, NetworkCase)
+            return _look_inside(subject, alone, name, found, clock) if nested else found, None, 0
     with clock("judge"):
         grads = {n: g for n, g in grads.items() if n in names or not alone.smooth}
         pending = pair_up(name, alone, ran.outputs, oracle.outputs[i], grads, expected, found)
@@ -128,29 +128,28 @@ def _read_only(arrays: Any) -> list[Array | None]:
     return [None if a is None else frozen(a.view()) for a in arrays]
 
 
-def _inner_faults(subject: Subject, alone: Case, name: str, clock: Clock) -> list[Finding]:
-    """Which of its own steps is wrong, where a network inside of a network raises."""
-    if not isinstance(alone, NetworkCase):
-        return []
-    inner = judge_network(subject, alone, clock, path=f"{name}.").findings
-    return [f for f in inner if f.failed and f.depth == "isolated"]
-
-
 def _look_closer(
     subject: Subject, alone: Case, name: str, found: list[Finding], clock: Clock
 ) -> list[Finding]:
     """Look again at a step that disagrees: a network by its own steps, a layer for kinks."""
     if isinstance(alone, NetworkCase):
-        inner = judge_network(subject, alone, clock, path=f"{name}.").findings
-        faults = [f for f in inner if f.failed]
-        if not faults:  # only a kink or an overflow inside it can explain the difference
-            free = {f.quantity: f for f in inner if f.depth == "free"}
-            for f in (f for f in found if f.failed and f.quantity in free):
-                own = free[f.quantity]
-                f.verdict, f.cause, f.comparison = own.verdict, own.cause, own.comparison
-        return [*(f for f in faults if f.depth == "isolated"), *found]
+        return _look_inside(subject, alone, name, found, clock)
     look_closer(subject.twin, alone, found)
     return found
+
+
+def _look_inside(
+    subject: Subject, alone: Case, name: str, found: list[Finding], clock: Clock
+) -> list[Finding]:
+    """What is wrong in a network's own steps, and what was found of it as a whole."""
+    inner = judge_network(subject, alone, clock, path=f"{name}.").findings
+    faults = [f for f in inner if f.failed]
+    if not faults:  # only a kink or an overflow inside it can explain a difference
+        free = {f.quantity: f for f in inner if f.depth == "free"}
+        for f in (f for f in found if f.failed and f.comparison is not None and f.quantity in free):
+            own = free[f.quantity]
+            f.verdict, f.cause, f.comparison = own.verdict, own.cause, own.comparison
+    return [*(f for f in faults if f.depth == "isolated"), *found]
 
 
 def _whole(

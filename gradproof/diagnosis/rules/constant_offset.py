@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradproof.diagnosis.evidence import Evidence
+from gradproof.diagnosis.evidence import Evidence, joined
 from gradproof.diagnosis.resample import elsewhere, spread
 
 FEW = 4
@@ -17,8 +17,10 @@ def constant_offset(e: Evidence) -> str:
     if e.is_gradient or not e.is_layer:
         return ""
     cases = (*e.exact, *e.judge_again(elsewhere), *e.judge_again(spread))
-    off = np.concatenate([np.ravel((c.manual - c.reference)[c.over]) for c in cases])
-    noise = np.concatenate([np.ravel(c.bound[c.over]) for c in cases])
+    manual, reference, bound, over = (
+        joined(cases, side) for side in ("manual", "reference", "bound", "over")
+    )
+    off, noise = (manual - reference)[over], bound[over]
     if off.size < FEW or len({c.reference.tobytes() for c in cases}) < FEW:
         return ""
     number = float(np.median(off))

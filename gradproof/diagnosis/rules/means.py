@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from gradproof.arrays import Array
-from gradproof.diagnosis.evidence import Evidence, in_words, stretches
+from gradproof.diagnosis.evidence import Evidence, in_words, stretches, subsets
 from gradproof.diagnosis.resample import larger
 from gradproof.diagnosis.rules.formula import formula
-from gradproof.diagnosis.rules.missing_along_axis import Axes
+from gradproof.diagnosis.rules.missing_along_axis import Axes, share
 
 _EXACT = 1e-8
 """Relative difference up to which a factor counts as constant."""
@@ -31,8 +31,7 @@ def means(e: Evidence) -> str:
     cases = [c for c in e.judge_again(larger) if min(c.manual.shape, default=0) > 1]
     if len({c.manual.shape for c in cases}) < 2 or len(e.manual.shape) > _RANK:
         return ""
-    rank = e.manual.ndim
-    for axes in (s for k in range(1, rank + 1) for s in itertools.combinations(range(rank), k)):
+    for axes in subsets(e.manual.ndim):
         found = [_weights_of(c, axes) for c in cases]
         for said, by in _COUNTS.items():
             for name in found[0]:
@@ -83,21 +82,13 @@ def _terms(e: Evidence, axes: Axes) -> Iterator[tuple[str, Array]]:
             summed = outer * (b * d).sum(axis=axes, keepdims=True)
             for k in range(min(len(lines), 3) + 1):
                 for factors in itertools.combinations(lines, k):
-                    yield "·".join(filter(None, (inner, name))), summed * _product(factors)
-
-
-def _product(factors: Sequence[Array]) -> Array | float:
-    made: Array | float = 1.0
-    for factor in factors:
-        made = made * factor
-    return made
+                    yield "·".join(filter(None, (inner, name))), math.prod(factors, start=summed)
 
 
 def _along(residual: Array, pattern: Array, axes: Axes) -> bool:
     """Whether the residual is the pattern times a number per line."""
     with np.errstate(all="ignore"):
-        size = (pattern * pattern).sum(axis=axes, keepdims=True)
-        part = (residual * pattern).sum(axis=axes, keepdims=True) / size * pattern
+        part = share(residual, pattern, axes)
     return bool(
         np.abs(residual - part).max(initial=0.0) <= _EXACT * np.abs(residual).max(initial=0.0)
     )

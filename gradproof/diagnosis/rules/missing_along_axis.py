@@ -75,7 +75,7 @@ def _missing_along(e: Evidence, pattern: Array, *, beside_constant: bool = False
         with np.errstate(all="ignore"):
             if beside_constant:
                 rest, apart = (a - a.mean(axis=axis, keepdims=True) for a in (rest, apart))
-            part = np.nan_to_num(residual - (rest - _share(rest, apart, axis)))
+            part = np.nan_to_num(residual - (rest - share(rest, apart, axis)))
         if e.fits(part, against=residual) and (np.abs(part) > e.bound).any():
             yield axis
 
@@ -87,7 +87,7 @@ def _sets(shape: tuple[int, ...]) -> Iterator[Axes]:
         yield from reversed(list(itertools.combinations(long, n)))
 
 
-def _share(of: Array, pattern: Array, axis: Axes) -> Array:
+def share(of: Array, pattern: Array, axis: Axes) -> Array:
     """The part of an array that is proportional to the pattern along an axis."""
     weight = (pattern * pattern).sum(axis=axis, keepdims=True)
     return np.asarray((of * pattern).sum(axis=axis, keepdims=True) / weight * pattern)

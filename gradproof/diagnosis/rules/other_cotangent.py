@@ -6,14 +6,13 @@ whatever the layer is.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
 from gradproof.arrays import Array, numbered
-from gradproof.diagnosis.evidence import Evidence, in_words
+from gradproof.diagnosis.evidence import Evidence, in_words, subsets
 from gradproof.diagnosis.resample import larger, stretched
 from gradproof.diagnosis.rules.other_options import Made, first
 
@@ -83,14 +82,14 @@ def _others(dy: tuple[Array | None, ...]) -> Iterator[tuple[str, tuple[Array | N
 
 
 def _changed(name: str, d: Array) -> Iterator[tuple[str, Array]]:
-    for axes in _subsets(d.ndim):
+    for axes in subsets(d.ndim):
         for where, at in (("first", 0), ("last", -1)):
             kept = np.zeros_like(d)
             place = tuple(at if axis in axes else slice(None) for axis in range(d.ndim))
             kept[place] = d[place]
             along = f"along {in_words(axes)} counted: a sum is missing"
             yield f"only the {where} entry of {name} {along}", kept
-    for axes in _subsets(d.ndim) if d.size else ():
+    for axes in subsets(d.ndim) if d.size else ():
         mean = np.broadcast_to(d.mean(axis=axes, keepdims=True), d.shape)
         yield f"{name} were its mean along {in_words(axes)}", np.array(mean)
     for axis in range(d.ndim):
@@ -106,12 +105,6 @@ def _changed(name: str, d: Array) -> Iterator[tuple[str, Array]]:
         for rows in (r for r in range(2, n) if n % r == 0):
             told = f"axis {axis} of {name} were read as {rows} × {n // rows} and transposed"
             yield told, _interleaved(d, axis, rows)
-
-
-def _subsets(rank: int) -> Iterator[tuple[int, ...]]:
-    """Yield all sets of axes, those of one axis first."""
-    for n in range(1, rank + 1):
-        yield from itertools.combinations(range(rank), n)
 
 
 def _interleaved(d: Array, axis: int, rows: int) -> Array:

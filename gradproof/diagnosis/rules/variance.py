@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
-from gradproof.diagnosis.evidence import Evidence, in_words
+from gradproof.diagnosis.evidence import Evidence, in_words, subsets
 from gradproof.diagnosis.resample import larger
 from gradproof.diagnosis.rules.missing_along_axis import Axes
 from gradproof.subject.layer_options import options_of
@@ -31,8 +30,7 @@ def variance(e: Evidence) -> str:
 def _ways(e: Evidence) -> Iterator[tuple[str, Axes]]:
     for name, a in e.arrays.items():
         if name in e.case.arrays:
-            for n in range(1, a.ndim + 1):
-                yield from ((name, axes) for axes in itertools.combinations(range(a.ndim), n))
+            yield from ((name, axes) for axes in subsets(a.ndim))
 
 
 def _explains(e: Evidence, name: str, axes: Axes, biased: bool) -> bool:

@@ -71,15 +71,17 @@ def _or_exchanged(e: Evidence, said: str) -> str:
 
 def other_argument(e: Evidence) -> str:
     """The gradient of another argument."""
-    for name, gradient in e.other_gradients.items():
-        same = gradient.shape == e.manual.shape and e.fits(gradient)
-        if same and all(_is_gradient_of(name, c) for c in e.judge_again(stretched)):
+    for name in e.other_gradients:
+        if _is_gradient_of(name, e) and all(
+            _is_gradient_of(name, c) for c in e.judge_again(stretched)
+        ):
             or_ = ", or a factor is missing" if name in e.right else ""
             return f"the gradient of {name}: swapped arguments{or_}"
     return ""
 
 
 def _is_gradient_of(name: str, e: Evidence) -> bool:
+    """Whether manual holds the gradient of that argument, where it is wrong at all."""
     gradient = e.other_gradients.get(name)
     if gradient is None or not e.over.any():
         return True
